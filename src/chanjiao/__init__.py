@@ -1,0 +1,1 @@
+"""Industry-education integration in vocational colleges: a reproducible mixed-methods policy study."""

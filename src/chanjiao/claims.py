@@ -1,0 +1,153 @@
+"""The verdict engine: estimates and the rules of claims.yaml in, verdicts out. Pure functions.
+
+A verdict on an indicator is `supported`, `contradicted`, `undecided` or `insufficient data`; a claim can also be
+`leaning supported`, `leaning contradicted` or `mixed`.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chanjiao.statistics import Estimate
+
+SUPPORTED, CONTRADICTED = "supported", "contradicted"
+UNDECIDED, INSUFFICIENT, MIXED = "undecided", "insufficient data", "mixed"
+BOUNDS = {"lower": 0, "upper": 1}
+
+Rule = Mapping[str, Any]
+
+
+def load_claims(path: Path) -> dict[str, Any]:
+    """Read claims.yaml: joining, sensitivity, claims, remedies and directions."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def decide(rule: Rule, interval: tuple[float, float] | None, scale: float = 1.0) -> str:
+    """Compare an interval with the thresholds of a rule; `scale` multiplies every threshold (sensitivity analysis)."""
+    if interval is None:
+        return UNDECIDED
+    for verdict in (SUPPORTED, CONTRADICTED):
+        if _holds(rule.get(f"{verdict}_when"), interval, scale):
+            return verdict
+    return UNDECIDED
+
+
+def _holds(condition: Rule | None, interval: tuple[float, float], scale: float) -> bool:
+    if condition is None:
+        return False
+    bound = interval[BOUNDS[condition["bound"]]]
+    if "below" in condition:
+        return bound < condition["below"] * scale
+    return bound > condition["above"] * scale
+
+
+def shortfall(rule: Rule, estimate: Estimate | None) -> str | None:
+    """What is lacking for the rule's minimum, in words; None if nothing is."""
+    if estimate is None:
+        return "no notebook recorded this indicator"
+    for count, needed in rule["minimum"].items():
+        there = getattr(estimate, count) or 0
+        if there < needed:
+            return f"{count.replace('_', ' of the ')} is {there} in {rule['table']}.csv, the rule needs {needed}"
+    return None
+
+
+def judge_indicator(
+    rule: Rule, estimate: Estimate | None, variants: Mapping[str, Estimate | None], joining: Rule, scale: float = 1.0
+) -> dict[str, Any]:
+    """Judge one indicator: its verdict and the reason in words.
+
+    `variants` holds the estimates that must agree (the rule's `holds_under`). Order of the steps: minimum, thresholds,
+    variants, bias analysis; each can only take a decision away.
+    """
+    lacking = shortfall(rule, estimate)
+    if lacking or estimate is None:
+        return {"verdict": INSUFFICIENT, "reason": lacking}
+    if estimate.value is None or estimate.interval is None:
+        return {"verdict": UNDECIDED, "reason": estimate.reason or "there is no interval"}
+    verdict = decide(rule, estimate.interval, scale)
+    if verdict == UNDECIDED:
+        return {"verdict": UNDECIDED, "reason": "the interval reaches over the threshold"}
+    reason = _unstable(rule, verdict, variants, scale) or _unsafe(rule, verdict, estimate, joining)
+    return {"verdict": UNDECIDED if reason else verdict, "reason": reason}
+
+
+def _unstable(rule: Rule, verdict: str, variants: Mapping[str, Estimate | None], scale: float) -> str | None:
+    for name in rule["holds_under"]:
+        variant = variants.get(name)
+        if variant is None or decide(rule, variant.interval, scale) != verdict:
+            return f"not the same under the variant {name}"
+    return None
+
+
+def _unsafe(rule: Rule, verdict: str, estimate: Estimate, joining: Rule) -> str | None:
+    """Why a verdict in the unsafe direction does not stand; None if it is safe or its bias analysis carries it."""
+    if rule["safe_direction"] in ("both", verdict):
+        return None
+    if rule.get("bias") == "misclassification":
+        if estimate.tipping is None:
+            return "an unsafe direction without its bias analysis"
+        if estimate.tipping > joining["sensitivity_ceiling"]:
+            return f"falls if only {estimate.tipping:.0%} of the marks were visible"
+        return None
+    if estimate.publishing is None:
+        return "an unsafe direction without its bias analysis"
+    if estimate.publishing < joining["publishing_floor"]:
+        return f"only {estimate.publishing:.0%} of the colleges publish a figure"
+    return None
+
+
+def join(indicators: Sequence[Mapping[str, Any]], joining: Rule) -> str:
+    """The verdict on a claim from its judged indicators, in any order.
+
+    Each has verdict, table and effective_n. A full verdict needs decided indicators of two tables, each resting on
+    enough effective units; fewer only lean.
+    """
+    decided = [indicator for indicator in indicators if indicator["verdict"] in (SUPPORTED, CONTRADICTED)]
+    directions = {indicator["verdict"] for indicator in decided}
+    if all(indicator["verdict"] == INSUFFICIENT for indicator in indicators):
+        return INSUFFICIENT
+    if not decided:
+        return UNDECIDED
+    if len(directions) == 2:
+        return MIXED
+    solid = {indicator["table"] for indicator in decided if (indicator["effective_n"] or 0) >= joining["effective_n"]}
+    direction = directions.pop()
+    return direction if len(solid) >= joining["tables"] else f"leaning {direction}"
+
+
+def judge_claim(
+    claim: Rule, estimates: Mapping[str, Estimate | None], joining: Rule, scale: float = 1.0
+) -> dict[str, Any]:
+    """Judge a claim of claims.yaml: {"verdict", "indicators": [...]}.
+
+    `estimates` maps KEY and KEY.VARIANT to estimates.
+    """
+    indicators = [_judged(name, rule, estimates, joining, scale) for name, rule in sorted(claim["indicators"].items())]
+    return {"verdict": join(indicators, joining), "indicators": indicators}
+
+
+def _judged(
+    name: str, rule: Rule, estimates: Mapping[str, Estimate | None], joining: Rule, scale: float
+) -> dict[str, Any]:
+    key = rule["key"]
+    estimate = estimates.get(key)
+    variants = {variant: estimates.get(f"{key}.{variant}") for variant in rule["holds_under"]}
+    shown = estimate or Estimate.missing(rule["unit"], 0, "not recorded")
+    return {
+        "id": name,
+        "key": key,
+        "meaning": rule["meaning"],
+        "table": rule["table"],
+        "unit": rule["unit"],
+        "value": shown.value,
+        "interval": list(shown.interval) if shown.interval else None,
+        "n": shown.n,
+        "clusters": shown.clusters,
+        "effective_n": shown.effective_n,
+        "tipping": shown.tipping,
+        "publishing": shown.publishing,
+        **judge_indicator(rule, estimate, variants, joining, scale),
+    }

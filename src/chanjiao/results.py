@@ -1,0 +1,259 @@
+"""What a notebook computes, kept in the notebook: results, figures and tables as cell outputs, extracted afterwards.
+
+In a notebook `record`, `show_figure` and `show_table` display something a person reads and, beside it, a bundle a
+machine reads. After execution `extract` collects the bundles, so each knows its notebook and cell by construction.
+"""
+
+import io
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import yaml
+from IPython.display import publish_display_data
+from matplotlib.figure import Figure
+from nbformat import NotebookNode
+
+from chanjiao import figures
+from chanjiao.statistics import Estimate
+
+RESULT = "application/vnd.chanjiao.result+json"
+FIGURE = "application/vnd.chanjiao.figure+json"
+TABLE = "application/vnd.chanjiao.table+json"
+VERDICTS = "application/vnd.chanjiao.verdicts+json"
+
+DIGITS = 6
+FIELDS = ("value", "unit", "n", "clusters", "interval", "notebook", "cell", "tables", "rows", "reason")
+COMPANIONS = {
+    "effective_n": "units",
+    "n_other": "units",
+    "clusters_other": "clusters",
+    "p_value": "probability",
+    "tipping": "sensitivity",
+    "publishing": "share",
+}
+
+
+class ResultError(ValueError):
+    """A result, figure or table that a notebook must not show as it is; the message says what to change."""
+
+
+def rounded(value: Any) -> Any:
+    """`value` with every float cut to six significant digits, so that another processor writes the same file.
+
+    Sequences and mappings are rounded element by element; not-a-number and infinity become None.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    if value is None or isinstance(value, bool | str | int):
+        return value
+    if hasattr(value, "item"):
+        return rounded(value.item())
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) and math.isfinite(value) else None
+
+
+def record(
+    key: str,
+    value: float | int | str | None,
+    *,
+    unit: str,
+    n: int | None = None,
+    clusters: int | None = None,
+    interval: Sequence[float] | None = None,
+    tables: Iterable[str] = (),
+    rows: Mapping[str, Sequence[Any]] | None = None,
+    reason: str | None = None,
+) -> None:
+    """Show one result and keep it under `key` (`room.name`).
+
+    `n` and `clusters` count what it rests on, `tables` names the raw tables, `rows` the primary keys used in each. A
+    missing value is None and needs a `reason`; ResultError otherwise.
+    """
+    result = rounded(
+        {
+            "key": key,
+            "value": value,
+            "unit": unit,
+            "n": n,
+            "clusters": clusters,
+            "interval": interval,
+            "tables": sorted(tables),
+            "rows": rows or {},
+            "reason": reason,
+        }
+    )
+    if result["value"] is None and not reason:
+        raise ResultError(f"{key} has no value and no reason; give record(…, reason=…) a sentence that says why")
+    publish_display_data({"text/plain": readable(result), RESULT: result})
+
+
+def record_estimate(key: str, estimate: Estimate, *, tables: Iterable[str]) -> None:
+    """Record an estimate, and beside it whatever else it carries (KEY.effective_n, KEY.p_value, KEY.tipping …)."""
+    tables = list(tables)
+    record(
+        key,
+        estimate.value,
+        unit=estimate.unit,
+        n=estimate.n,
+        clusters=estimate.clusters,
+        interval=estimate.interval,
+        tables=tables,
+        rows=estimate.rows,
+        reason=estimate.reason,
+    )
+    for name, unit in COMPANIONS.items():
+        companion = getattr(estimate, name)
+        if companion is not None:
+            record(f"{key}.{name}", companion, unit=unit, n=estimate.n, tables=tables)
+
+
+def record_variants(key: str, variants: Mapping[str, Estimate], *, tables: Iterable[str]) -> None:
+    """Record how an estimate moves with each choice, as KEY.VARIANT."""
+    tables = list(tables)
+    for variant, estimate in variants.items():
+        record_estimate(f"{key}.{variant}", estimate.with_(rows={}), tables=tables)
+
+
+def read_estimate(results: Mapping[str, Any], key: str) -> Estimate | None:
+    """The estimate that `record_estimate` kept under `key`, from the `results` of a results.json; None if not there."""
+    if key not in results:
+        return None
+    kept = results[key]
+    companions = {name: results.get(f"{key}.{name}", {}).get("value") for name in COMPANIONS}
+    return Estimate(
+        value=kept["value"],
+        interval=_read_interval(kept["interval"]),
+        n=kept["n"] or 0,
+        clusters=kept["clusters"],
+        unit=kept["unit"],
+        reason=kept["reason"],
+        rows=kept["rows"],
+        **companions,
+    )
+
+
+def _read_interval(kept: Sequence[float | None] | None) -> tuple[float, float] | None:
+    """An end that was infinite is kept as None."""
+    if kept is None:
+        return None
+    low, high = kept
+    return -math.inf if low is None else low, math.inf if high is None else high
+
+
+def readable(result: Mapping[str, Any]) -> str:
+    """One line for a reader: key = value unit (interval; n; clusters), or the reason why there is no value."""
+    if result["value"] is None:
+        return f"{result['key']}: no value, {result['reason']}"
+    about = []
+    if result["interval"]:
+        about.append("interval " + " to ".join("open" if end is None else f"{end:.3g}" for end in result["interval"]))
+    if result["n"] is not None:
+        about.append(f"n = {result['n']}")
+    if result["clusters"] is not None:
+        about.append(f"{result['clusters']} clusters")
+    value = f"{result['value']:.4g}" if isinstance(result["value"], float) else result["value"]
+    line = f"{result['key']} = {value} {result['unit']}".rstrip()
+    return f"{line} ({'; '.join(about)})" if about else line
+
+
+def show_figure(figure: Figure, data: pd.DataFrame) -> None:
+    """Show a figure as SVG and PNG with the data it draws; the cell's options hold label, caption and alt text."""
+    svg, png = figures.to_svg(figure), figures.to_png(figure)
+    publish_display_data(
+        {"text/plain": "figure", "image/svg+xml": svg, "image/png": png, FIGURE: {"data": to_csv(data)}}
+    )
+
+
+def show_table(frame: pd.DataFrame) -> None:
+    """Show a table with its data; column names and cells are shown as they are, an empty cell as a dash."""
+    html = frame.astype(object).where(frame.notna(), "–").to_html(index=False, border=0, classes="table", escape=True)
+    publish_display_data(
+        {"text/plain": frame.to_string(index=False), "text/html": html, TABLE: {"data": to_csv(frame)}}
+    )
+
+
+def show_verdicts(verdicts: Mapping[str, Any]) -> None:
+    """Keep the verdicts of all claims, remedies and directions in the notebook."""
+    lines = [f"{claim}: {entry['verdict']}" for claim, entry in verdicts.items() if entry["verdict"]]
+    publish_display_data({"text/plain": "\n".join(lines), VERDICTS: rounded(verdicts)})
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """A frame as CSV text, floats with six significant digits, LF at line ends."""
+    buffer = io.StringIO()
+    frame.to_csv(buffer, index=False, float_format=f"%.{DIGITS}g", lineterminator="\n")
+    return buffer.getvalue()
+
+
+@dataclass
+class Extracted:
+    """What an executed notebook holds: results by key, figures and tables by label, verdicts by claim."""
+
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    verdicts: dict[str, Any] = field(default_factory=dict)
+
+
+def extract(notebook: NotebookNode, name: str) -> Extracted:
+    """Collect results, figures, tables and verdicts from the executed notebook called `name` (like `03_mechanism`).
+
+    Raises ResultError for a key or label used twice and for a figure or table cell without label, caption or
+    alternative text.
+    """
+    found = Extracted()
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            _collect(found, cell, output.get("data", {}), name)
+    return found
+
+
+def _collect(found: Extracted, cell: NotebookNode, data: Mapping[str, Any], name: str) -> None:
+    if RESULT in data:
+        result = {**data[RESULT], "notebook": name, "cell": cell["id"]}
+        _add(found.results, result["key"], {part: result[part] for part in FIELDS}, name)
+    if FIGURE in data:
+        options = _options(cell, "fig", ("label", "fig-cap", "fig-alt"), name)
+        shown = {"svg": data["image/svg+xml"], "png": data["image/png"], "csv": data[FIGURE]["data"]}
+        _add(found.figures, options["label"], {**shown, "caption": options["fig-cap"], "alt": options["fig-alt"]}, name)
+    if TABLE in data:
+        options = _options(cell, "tbl", ("label", "tbl-cap"), name)
+        shown = {"html": data["text/html"], "csv": data[TABLE]["data"], "caption": options["tbl-cap"]}
+        _add(found.tables, options["label"], shown, name)
+    found.verdicts.update(data.get(VERDICTS, {}))
+
+
+def _add(kept: dict[str, Any], key: str, value: Any, name: str) -> None:
+    if key in kept:
+        raise ResultError(
+            f"notebooks/{name}.ipynb: {key} occurs twice; give each result, figure and table its own name"
+        )
+    kept[key] = value
+
+
+def cell_options(source: str) -> dict[str, Any]:
+    """The `#| key: value` options at the head of a cell."""
+    lines = re.findall(r"^#\| ?(.*)$", source, flags=re.MULTILINE)
+    return yaml.safe_load("\n".join(lines)) or {}
+
+
+def _options(cell: NotebookNode, kind: str, needed: Sequence[str], name: str) -> dict[str, Any]:
+    options = cell_options(cell["source"])
+    lacking = [option for option in needed if not options.get(option)]
+    if lacking or not str(options["label"]).startswith(f"{kind}-"):
+        raise ResultError(
+            f"notebooks/{name}.ipynb, cell {cell['id']}: expected the options {', '.join(needed)} with a label that "
+            f"begins with {kind}-; write them as `#| option: text` lines at the head of the cell"
+        )
+    return options
+
+
+def to_json(value: Any) -> str:
+    """JSON text as every file of the project is written: sorted keys, readable Chinese, a line feed at the end."""
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
