@@ -98,4 +98,4 @@ def manski_bounds(share: float, publishing: float) -> tuple[float, float]:
     and Proceedings 80 (1990), 319-323).
     """
     known = share * publishing
-    return known, known + 1 - publishing
+    return known, known + (1 - publishing)

@@ -147,6 +147,8 @@ def _judged(
         "n": shown.n,
         "clusters": shown.clusters,
         "effective_n": shown.effective_n,
+        "n_other": shown.n_other,
+        "clusters_other": shown.clusters_other,
         "tipping": shown.tipping,
         "publishing": shown.publishing,
         **judge_indicator(rule, estimate, variants, joining, scale),

@@ -127,7 +127,7 @@ def interval_plot(
 
 def draw_interval(axis: Axes, place: float, row: Mapping[Any, Any]) -> None:
     """One horizontal interval with its point and, if `n` is given, the count at the right margin."""
-    colour = PALETTE[str(row.get("colour") or "blue")]
+    colour = PALETTE[row["colour"] if pd.notna(row.get("colour")) else "blue"]
     if pd.notna(row["low"]) and pd.notna(row["high"]):
         axis.plot(
             [row["low"], row["high"]], [place, place], color=colour, linewidth=2, solid_capstyle="butt", alpha=0.55
@@ -136,7 +136,7 @@ def draw_interval(axis: Axes, place: float, row: Mapping[Any, Any]) -> None:
         axis.plot([row["value"]], [place], "o", color=colour, markersize=5.5)
     if pd.notna(row.get("n")):
         axis.annotate(
-            f"n = {row['n']}", (1, place), xycoords=("axes fraction", "data"), xytext=(6, 0),
+            f"n = {row['n']:.0f}", (1, place), xycoords=("axes fraction", "data"), xytext=(6, 0),
             textcoords="offset points", va="center", fontsize=8, color=PALETTE["grey"], annotation_clip=False,
         )  # fmt: skip
 

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -53,9 +54,10 @@ def rounded(value: Any) -> Any:
         return [rounded(item) for item in value]
     if value is None or isinstance(value, bool | str | int):
         return value
-    if hasattr(value, "item"):
-        return rounded(value.item())
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) and math.isfinite(value) else None
+    if hasattr(value, "tolist"):  # scalars and arrays of numpy and pandas
+        return rounded(value.tolist())
+    # Adding 0 turns -0.0, which depends on the processor's order of summation, into 0.0.
+    return float(f"{value:.{DIGITS}g}") + 0.0 if isinstance(value, float) and math.isfinite(value) else None
 
 
 def record(
@@ -238,9 +240,13 @@ def _add(kept: dict[str, Any], key: str, value: Any, name: str) -> None:
 
 
 def cell_options(source: str) -> dict[str, Any]:
-    """The `#| key: value` options at the head of a cell."""
+    """The `#| key: value` options at the head of a cell; none where they cannot be read as YAML."""
     lines = re.findall(r"^#\| ?(.*)$", source, flags=re.MULTILINE)
-    return yaml.safe_load("\n".join(lines)) or {}
+    try:
+        options = yaml.safe_load("\n".join(lines))
+    except yaml.YAMLError:
+        return {}
+    return options if isinstance(options, dict) else {}
 
 
 def _options(cell: NotebookNode, kind: str, needed: Sequence[str], name: str) -> dict[str, Any]:
@@ -249,7 +255,7 @@ def _options(cell: NotebookNode, kind: str, needed: Sequence[str], name: str) ->
     if lacking or not str(options["label"]).startswith(f"{kind}-"):
         raise ResultError(
             f"notebooks/{name}.ipynb, cell {cell['id']}: expected the options {', '.join(needed)} with a label that "
-            f"begins with {kind}-; write them as `#| option: text` lines at the head of the cell"
+            f'begins with {kind}-; write them as `#| option: "text"` lines at the head of the cell'
         )
     return options
 
@@ -257,3 +263,19 @@ def _options(cell: NotebookNode, kind: str, needed: Sequence[str], name: str) ->
 def to_json(value: Any) -> str:
     """JSON text as every file of the project is written: sorted keys, readable Chinese, a line feed at the end."""
     return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def read_results(root: Path, province: str) -> dict[str, Any]:
+    """All results the rooms recorded for a province and for the nation (`00`), by key.
+
+    Reads every data/processed/<room>/<province or 00>/results.json there is, but not synthesis itself. Raises
+    ResultError if there is none.
+    """
+    merged: dict[str, Any] = {}
+    for code in ("00", province):
+        for path in sorted((root / "data" / "processed").glob(f"*/{code}/results.json")):
+            if path.parts[-3] != "synthesis":
+                merged.update(json.loads(path.read_text(encoding="utf-8"))["results"])
+    if not merged:
+        raise ResultError(f"data/processed holds no results for province {province}; run `dvc repro` first")
+    return merged

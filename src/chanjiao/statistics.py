@@ -1,6 +1,6 @@
 """Estimates with intervals that stay honest for small, clustered samples."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -85,30 +85,9 @@ def _effective_n(marks: np.ndarray, clusters: np.ndarray, confidence: float) -> 
         return float(groups)
     totals = np.bincount(codes, weights=marks - share)
     variance = groups / (groups - 1) * (totals**2).sum() / n**2
-    if variance == 0:
-        return float(groups)
     tail = (1 + confidence) / 2
-    freedom = (stats.t.ppf(tail, n - 1) / stats.t.ppf(tail, groups - 1)) ** 2
-    return float(min(n, share * (1 - share) / variance * freedom))
-
-
-def cluster_bootstrap(
-    frame: pd.DataFrame,
-    cluster: str,
-    statistic: Callable[[pd.DataFrame], float],
-    confidence: float,
-    seed: int,
-    draws: int = 2000,
-) -> Interval:
-    """Percentile interval from resampling whole clusters (Davison and Hinkley 1997, section 3.8).
-
-    `statistic` gets a frame of resampled rows and returns one number; draws that are not finite are left out.
-    """
-    members = [rows for _, rows in frame.groupby(cluster, sort=True).indices.items()]
-    rng = np.random.default_rng(seed)
-    picks = rng.integers(0, len(members), size=(draws, len(members)))
-    values = np.array([statistic(frame.iloc[np.concatenate([members[i] for i in pick])]) for pick in picks])
-    return percentile_interval(values, confidence)
+    freedom = (stats.t.ppf(tail, groups - 1) / stats.t.ppf(tail, n - 1)) ** 2
+    return float(n / max(1, variance * n / (share * (1 - share)) * freedom))
 
 
 def percentile_interval(values: np.ndarray, confidence: float) -> Interval:
@@ -137,30 +116,32 @@ def stratified_ratio(
     """
     used = _comparable(frame, side, strata)
     ones, zeros = used[used[side] == 1], used[used[side] == 0]
-    counts: dict[str, Any] = {
-        "clusters": int(ones[cluster].nunique()), "n_other": len(zeros),
-        "clusters_other": int(zeros[cluster].nunique()),
-    }  # fmt: skip
-    if used.empty:
-        return Estimate.missing("ratio", len(ones), "no stratum holds both sides", **counts)
-    if ones[value].sum() == 0 or zeros[value].sum() == 0:
-        return Estimate.missing(
-            "ratio", len(ones), "one side has no marks at all, so the ratio has no interval", **counts
-        )
+    counts: dict[str, Any] = {"n_other": len(zeros), "clusters_other": int(zeros[cluster].nunique())}
+    clusters = int(ones[cluster].nunique())
+    lacking = _why_no_ratio(ones[value], zeros[value])
+    if lacking:
+        return Estimate.missing("ratio", len(ones), lacking, clusters=clusters, **counts)
     top, bottom = _by_cluster(used, ones, value, strata, cluster), _by_cluster(used, zeros, value, strata, cluster)
     rng = np.random.default_rng(seed)
     simulated = _mantel_haenszel(*_resample(top, rng, draws), *_resample(bottom, rng, draws))
     observed = _mantel_haenszel(*(part.sum(axis=0)[None] for part in (*top, *bottom)))[0]
     return Estimate(
-        float(observed), percentile_interval(simulated, confidence), len(ones), unit="ratio",
-        effective_n=float(counts["clusters"]), p_value=_permutation_p(used, value, side, strata, cluster, rng, draws),
-        **counts,
+        float(observed), percentile_interval(simulated, confidence), len(ones), clusters, float(clusters),
+        p_value=_permutation_p(top, bottom, rng, draws), unit="ratio", **counts,
     )  # fmt: skip
 
 
 def _comparable(frame: pd.DataFrame, side: str, strata: Sequence[str]) -> pd.DataFrame:
     sides = frame.groupby(list(strata), dropna=False)[side].transform("nunique")
     return frame[sides == 2]
+
+
+def _why_no_ratio(ones: pd.Series, zeros: pd.Series) -> str | None:
+    if ones.empty:
+        return "no stratum holds both sides"
+    if ones.sum() == 0 or zeros.sum() == 0:
+        return "one side has no marks at all, so the ratio has no interval"
+    return None
 
 
 def _by_cluster(
@@ -194,27 +175,21 @@ def _mantel_haenszel(n1: np.ndarray, total1: np.ndarray, n0: np.ndarray, total0:
 
 
 def _permutation_p(
-    used: pd.DataFrame, value: str, side: str, strata: Sequence[str], cluster: str, rng: np.random.Generator, draws: int
+    top: tuple[np.ndarray, np.ndarray], bottom: tuple[np.ndarray, np.ndarray], rng: np.random.Generator, draws: int
 ) -> float:
-    """Two-sided p of the score sum(value - stratum mean) on side 1, sides permuted between clusters of a stratum."""
-    expected = used.groupby(list(strata), dropna=False)[value].transform("mean")
-    frame = pd.DataFrame(
-        {
-            "score": used[value].astype(float) - expected.astype(float),
-            "side": used[side].astype(float),
-            "stratum": used.groupby(list(strata), dropna=False, sort=True).ngroup(),
-            "cluster": used[cluster],
-        }
-    )
-    units = frame.groupby("cluster", sort=True).agg(
-        score=("score", "sum"), side=("side", "max"), stratum=("stratum", "min")
-    )
-    observed = abs((units["score"] * units["side"]).sum())
+    """Two-sided p of the score sum(value - stratum mean) on side 1, sides permuted between clusters of a stratum.
+
+    A cluster that lies in several strata is permuted within the one that holds most of its units.
+    """
+    sizes, totals = np.vstack([top[0], bottom[0]]), np.vstack([top[1], bottom[1]])
+    scores = (totals - sizes * totals.sum(axis=0) / sizes.sum(axis=0)).sum(axis=1)
+    sides = np.repeat([1.0, 0.0], [len(top[0]), len(bottom[0])])
+    home = sizes.argmax(axis=1)
     simulated = np.zeros(draws)
-    for _, block in units.groupby("stratum", sort=True):
-        sides = rng.permuted(np.tile(block["side"].to_numpy(), (draws, 1)), axis=1)
-        simulated += sides @ block["score"].to_numpy()
-    return float((1 + (np.abs(simulated) >= observed - 1e-9).sum()) / (draws + 1))
+    for stratum in np.unique(home):
+        block = home == stratum
+        simulated += rng.permuted(np.tile(sides[block], (draws, 1)), axis=1) @ scores[block]
+    return float((1 + (np.abs(simulated) >= abs(sides @ scores) - 1e-9).sum()) / (draws + 1))
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> np.ndarray:

@@ -1,0 +1,130 @@
+"""Bias analysis: what errors of coding and silent colleges do to a share."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from chanjiao import bias
+from chanjiao.statistics import cluster_share
+
+MARKS = st.lists(st.lists(st.sampled_from([0, 1]), min_size=4, max_size=4), min_size=2, max_size=20)
+
+
+def corrected(marks, at_least, sensitivity, specificity=1.0):
+    frame = pd.DataFrame(marks)
+    clusters = pd.Series([f"page {row % 3}" for row in range(len(frame))])
+    return bias.corrected_share([frame], at_least, clusters, sensitivity, specificity, 0.95)
+
+
+def test_rogan_and_gladen_correct_a_screening_test():
+    """23 of 150 cows positive, sensitivity 96 %, specificity 89 %: 5.1 in 100 (example of epi.prev in R's epiR)."""
+    assert bias.rogan_gladen(23 / 150, 0.96, 0.89) == pytest.approx(0.051, abs=5e-4)
+
+
+def test_a_corrected_share_is_cut_to_0_and_1():
+    assert bias.rogan_gladen(0.02, 0.9, 0.95) == 0
+    assert bias.rogan_gladen(0.9, 0.8, 1) == 1
+
+
+@pytest.mark.parametrize(("sensitivity", "specificity"), [(0.5, 0.5), (0.3, 0.6)])
+def test_a_mark_that_tells_nothing_is_refused(sensitivity, specificity):
+    with pytest.raises(ValueError, match=f"{sensitivity} and specificity {specificity} must add up to more than 1"):
+        bias.rogan_gladen(0.4, sensitivity, specificity)
+
+
+@given(st.floats(0, 1), st.floats(0.6, 1), st.floats(0.6, 1))
+def test_rogan_and_gladen_undo_misclassification(true, sensitivity, specificity):
+    observed = true * sensitivity + (1 - true) * (1 - specificity)
+    assert bias.rogan_gladen(observed, sensitivity, specificity) == pytest.approx(true, abs=1e-9)
+
+
+@given(st.floats(0, 1), st.integers(1, 9), st.integers(0, 9))
+def test_equal_chances_give_the_binomial_distribution(chance, trials, k):
+    found = bias._at_least(np.full((1, trials), chance), k)[0]
+    assert found == pytest.approx(binom.sf(k - 1, trials, chance), abs=1e-12)
+
+
+def test_unequal_chances_by_hand():
+    """Chances 1/2 and 1/4: none 3/8, one 1/2, both 1/8."""
+    chances = np.array([[0.5, 0.25]])
+    assert [bias._at_least(chances, k)[0] for k in (0, 1, 2, 3)] == pytest.approx([1, 5 / 8, 1 / 8, 0])
+
+
+@given(MARKS, st.integers(1, 4))
+def test_perfect_coding_gives_the_observed_share(marks, at_least):
+    observed = pd.Series((np.sum(marks, axis=1) >= at_least).astype(float))
+    clusters = pd.Series([f"page {row % 3}" for row in range(len(marks))])
+    assert corrected(marks, at_least, 1.0) == cluster_share(observed, clusters, 0.95)
+
+
+@settings(max_examples=50)
+@given(MARKS, st.integers(1, 4), st.floats(0.5, 0.99), st.sampled_from(bias.SPECIFICITIES))
+def test_the_share_grows_as_less_is_seen(marks, at_least, sensitivity, specificity):
+    seen_less = corrected(marks, at_least, sensitivity, specificity).value
+    assert seen_less >= corrected(marks, at_least, sensitivity + 0.01, specificity).value - 1e-9
+
+
+@given(MARKS, st.integers(1, 4))
+def test_the_share_falls_as_more_is_seen_that_is_not_there(marks, at_least):
+    values = [corrected(marks, at_least, 0.9, specificity).value for specificity in bias.SPECIFICITIES]
+    assert all(later <= earlier + 1e-9 for earlier, later in zip(values, values[1:], strict=False))
+
+
+def test_one_mark_is_corrected_like_a_screening_test():
+    """With one mark the corrected share is Rogan and Gladen's."""
+    marks = [[1]] * 3 + [[0]] * 7
+    assert corrected(marks, 1, 0.6).value == pytest.approx(0.5)
+
+
+def test_two_marks_by_hand():
+    """Both marks half seen at sensitivity 0.8: true prevalence 5/8, an unmarked unit has it with 1/5 * 5/8 / 1/2 = 1/4.
+
+    At least two true marks: 1 for the two units with both, 1/16 for the two with none.
+    """
+    assert corrected([[1, 1], [1, 1], [0, 0], [0, 0]], 2, 0.8).value == pytest.approx((2 + 2 / 16) / 4)
+
+
+def test_the_share_of_two_passes_is_their_mean():
+    first, second = pd.DataFrame([[1, 1], [0, 1]]), pd.DataFrame([[1, 1], [1, 1]])
+    clusters = pd.Series(["a", "b"])
+    estimate = bias.corrected_share([first, second], 2, clusters, 1.0, 1.0, 0.95)
+    assert estimate.value == pytest.approx((0.5 + 1) / 2)
+
+
+def test_a_verdict_tips_at_the_highest_sensitivity_where_it_falls():
+    """A share of 0.3 seen at sensitivity s is really 0.3 / s, which reaches 0.5 at s = 0.6."""
+    marks, clusters = pd.DataFrame([1] * 30 + [0] * 70), pd.Series(range(100))
+
+    def tipping(holds):
+        return bias.tipping_sensitivity([marks], 1, clusters, 0.95, holds)
+
+    assert tipping(lambda share: share.value < 0.4999) == 0.6
+    assert tipping(lambda share: share.value < 0.2) == 1.0
+    assert tipping(lambda share: share.value < 0.9) == 0.5
+
+
+def test_the_surface_covers_the_whole_range_and_starts_at_what_was_observed():
+    marks, clusters = pd.DataFrame([[1], [0], [0], [1], [0]]), pd.Series(list("abcde"))
+    surface = bias.bias_surface([marks], 1, clusters, 0.95)
+    assert list(surface.columns) == ["sensitivity", "specificity", "value", "low", "high"]
+    assert len(surface) == 51 * 6
+    assert surface["sensitivity"].agg(["min", "max"]).tolist() == [0.5, 1]
+    assert surface["specificity"].agg(["min", "max"]).tolist() == [0.95, 1]
+    assert surface.iloc[0]["value"] == pytest.approx(0.4)
+    assert (surface["low"] <= surface["value"]).all() and (surface["value"] <= surface["high"]).all()
+
+
+def test_manskis_bounds_for_people_who_were_not_found_again():
+    """Of 106 homeless men 64 were found again and 21 of them had a home: [21/106, 63/106] (Manski, J. Human Resources
+    24 (1989), 343-360)."""
+    assert bias.manski_bounds(21 / 64, 64 / 106) == pytest.approx((21 / 106, 63 / 106))
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_the_bounds_are_as_wide_as_the_silent_colleges_are_many(share, publishing):
+    low, high = bias.manski_bounds(share, publishing)
+    assert high - low == pytest.approx(1 - publishing)
+    assert -1e-12 <= low <= high <= 1 + 1e-12

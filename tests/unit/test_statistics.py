@@ -1,0 +1,268 @@
+"""Estimates: worked examples of the literature, and properties a small clustered sample must keep."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import t
+from statsmodels.api import OLS
+from statsmodels.stats.contingency_tables import StratifiedTable
+
+from chanjiao.statistics import (
+    Estimate,
+    benjamini_hochberg,
+    cluster_share,
+    percentile_interval,
+    stratified_ratio,
+    wilson,
+)
+
+# Pups that survived 21 days, of those alive at 4 days, by litter (Weil 1970; Williams, Biometrics 31 (1975), 949-952).
+CONTROL = "13/13 12/12 9/9 9/9 8/8 8/8 12/13 11/12 9/10 9/10 8/9 11/13 4/5 5/7 7/10 7/10"
+TREATED = "12/12 11/11 10/10 9/9 10/11 9/10 9/10 8/9 8/9 4/5 7/9 4/7 5/10 3/6 3/10 0/7"
+# Deaths and patients on tolbutamide and placebo, under 55 and 55 or older (University Group Diabetes Program; Rothman,
+# Greenland and Lash, Modern Epidemiology (3rd ed.), table 15-1).
+TOLBUTAMIDE = {"young": ((8, 106), (5, 120)), "old": ((22, 98), (16, 85))}
+
+
+def litters(text):
+    """One row a pup: marks and litters."""
+    counts = [tuple(map(int, litter.split("/"))) for litter in text.split()]
+    marks = [mark for survived, alive in counts for mark in [1] * survived + [0] * (alive - survived)]
+    names = [f"litter {number}" for number, (_, alive) in enumerate(counts) for _ in range(alive)]
+    return pd.Series(marks), pd.Series(names)
+
+
+def patients(strata=TOLBUTAMIDE):
+    """One row a patient, each its own cluster."""
+    rows = [
+        (stratum, side, int(place < dead))
+        for stratum, sides in strata.items()
+        for side, (dead, alive) in zip((1, 0), sides, strict=True)
+        for place in range(alive)
+    ]
+    frame = pd.DataFrame(rows, columns=["stratum", "side", "dead"])
+    return frame.assign(cluster=[f"p{number:03d}" for number in range(len(frame))])
+
+
+def ratio(frame, draws=200, seed=1):
+    return stratified_ratio(frame, "dead", "side", ["stratum"], "cluster", 0.95, seed, draws)
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0000, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_gives_the_intervals_of_newcombe(successes, n, low, high):
+    """Newcombe, Statistics in Medicine 17 (1998), 857-872, table I, method 3."""
+    assert wilson(successes, n, 0.95) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_wilson_without_observations_excludes_nothing():
+    assert wilson(0, 0, 0.95) == (0, 1)
+
+
+@given(st.integers(1, 200), st.floats(0, 1), st.floats(0.5, 0.99))
+def test_wilson_stays_within_0_and_1_and_holds_the_share(n, share, confidence):
+    low, high = wilson(share * n, n, confidence)
+    assert 0 <= low <= share + 1e-12
+    assert share - 1e-12 <= high <= 1
+
+
+@pytest.mark.parametrize(("text", "n", "survived"), [(CONTROL, 158, 142), (TREATED, 145, 112)])
+def test_the_design_effect_is_that_of_a_cluster_robust_regression(text, n, survived):
+    """The constant of a linear model with cluster-robust variance is the share with its linearised variance."""
+    marks, names = litters(text)
+    robust = OLS(marks.to_numpy(float), np.ones(n)).fit(cov_type="cluster", cov_kwds={"groups": pd.factorize(names)[0]})
+    share = survived / n
+    design_effect = robust.bse[0] ** 2 / (share * (1 - share) / n)
+    freedom = (t.ppf(0.975, 15) / t.ppf(0.975, n - 1)) ** 2
+    estimate = cluster_share(marks, names, 0.95)
+    assert (estimate.value, estimate.n, estimate.clusters) == (pytest.approx(share), n, 16)
+    assert estimate.effective_n == pytest.approx(n / (design_effect * freedom))
+    assert estimate.interval == wilson(share * estimate.effective_n, estimate.effective_n, 0.95)
+
+
+def test_a_share_by_hand():
+    """Totals minus share times size are 1, 0 and -1, so the variance is 3/2 (1 + 0 + 1) / 36 = 1/12."""
+    marks, clusters = pd.Series([1, 1, 1, 0, 0, 0]), pd.Series(list("aabbcc"))
+    freedom = (t.ppf(0.975, 2) / t.ppf(0.975, 5)) ** 2
+    assert cluster_share(marks, clusters, 0.95).effective_n == pytest.approx(0.25 / (1 / 12) / freedom)
+
+
+def test_clusters_of_one_unit_give_the_plain_interval_but_for_one_degree_of_freedom():
+    marks = pd.Series([1] * 30 + [0] * 70)
+    estimate = cluster_share(marks, pd.Series(range(100)), 0.95)
+    assert estimate.effective_n == pytest.approx(99)
+    assert estimate.interval == pytest.approx(wilson(30, 100, 0.95), abs=1e-3)
+
+
+@pytest.mark.parametrize(("mark", "interval"), [(0, (0, 0.1611)), (1, (0.8389, 1))])
+def test_at_a_share_of_0_or_1_every_cluster_counts_as_one_unit(mark, interval):
+    """Twenty clusters with nothing: the interval of 0 in 20 (Newcombe 1998), however many units they have."""
+    estimate = cluster_share(pd.Series([mark] * 100), pd.Series(np.arange(100) % 20), 0.95)
+    assert (estimate.value, estimate.n, estimate.effective_n) == (mark, 100, 20)
+    assert estimate.interval == pytest.approx(interval, abs=5e-5)
+
+
+def test_a_single_cluster_counts_as_one_unit():
+    estimate = cluster_share(pd.Series([1, 0, 1, 1]), pd.Series(["page"] * 4), 0.95)
+    assert (estimate.value, estimate.clusters, estimate.effective_n) == (0.75, 1, 1)
+
+
+def test_clusters_more_alike_than_chance_are_not_taken_for_more_units_than_there_are():
+    """Every cluster has the same share: the design effect is 0 and taken as 1, whatever floats make of the 0."""
+    for size in (2, 3, 7):
+        marks = pd.Series(([1] + [0] * (size - 1)) * 6)
+        assert cluster_share(marks, pd.Series(np.repeat(range(6), size)), 0.95).effective_n == pytest.approx(6 * size)
+
+
+def test_a_share_without_units_is_missing_and_says_why():
+    estimate = cluster_share(pd.Series([], dtype=float), pd.Series([], dtype=str), 0.95)
+    assert (estimate.value, estimate.interval, estimate.n, estimate.reason) == (None, None, 0, "no units")
+
+
+UNITS = st.lists(st.tuples(st.sampled_from([0, 0.5, 1]), st.sampled_from("abcde")), min_size=1, max_size=30)
+
+
+@given(UNITS, st.randoms(use_true_random=False))
+def test_the_order_of_rows_and_the_names_of_clusters_change_no_share(units, random):
+    shuffled = random.sample(units, len(units))
+    renamed = {name: f"cluster {place}" for place, name in enumerate("edcba")}
+    first, second = (
+        cluster_share(pd.Series([mark for mark, _ in rows], dtype=float), pd.Series(names), 0.95)
+        for rows, names in (
+            (units, [name for _, name in units]),
+            (shuffled, [renamed[name] for _, name in shuffled]),
+        )
+    )
+    assert first.value == pytest.approx(second.value)
+    assert first.effective_n == pytest.approx(second.effective_n)
+    assert first.interval == pytest.approx(second.interval, abs=1e-9)
+
+
+@given(UNITS)
+def test_the_effective_units_never_exceed_the_units(units):
+    marks, names = zip(*units, strict=True)
+    estimate = cluster_share(pd.Series(marks, dtype=float), pd.Series(names), 0.95)
+    assert 0 < estimate.effective_n <= len(units)
+    assert estimate.interval[0] - 1e-12 <= estimate.value <= estimate.interval[1] + 1e-12
+
+
+def test_the_mantel_haenszel_ratio_of_rothman():
+    """Rothman, Epidemiology: An Introduction (2nd ed.), table 10-3: pooled risk ratio 1.33."""
+    estimate = ratio(patients())
+    tables = [[[a, n1 - a], [b, n0 - b]] for (a, n1), (b, n0) in TOLBUTAMIDE.values()]
+    assert round(estimate.value, 2) == 1.33
+    assert estimate.value == pytest.approx(StratifiedTable(tables).riskratio_pooled)
+    assert (estimate.n, estimate.n_other, estimate.clusters, estimate.clusters_other) == (204, 205, 204, 205)
+    assert estimate.effective_n == 204
+
+
+def test_the_interval_of_the_ratio_is_near_the_one_of_greenland_and_robins():
+    """Log-normal interval with their variance (Biometrics 41 (1985), 55-68) for independent units: 0.80 to 2.20."""
+    estimate = ratio(patients(), draws=4000)
+    assert estimate.interval == pytest.approx((0.798, 2.202), rel=0.1)
+    assert 0.1 < estimate.p_value < 0.5
+
+
+def test_a_ratio_of_counts_by_hand():
+    """Stratum x: 4 in 2 against 2 in 2; stratum y: 3 in 1 against 3 in 3. (4*2/4 + 3*3/4) / (2*2/4 + 3*1/4) = 17/7."""
+    rows = [("x", 1, 1), ("x", 1, 3), ("x", 0, 0), ("x", 0, 2), ("y", 1, 3), ("y", 0, 1), ("y", 0, 2), ("y", 0, 0)]
+    frame = pd.DataFrame(rows, columns=["stratum", "side", "dead"]).assign(cluster=[f"c{i}" for i in range(8)])
+    assert ratio(frame).value == pytest.approx(17 / 7)
+
+
+def test_swapped_sides_give_the_reciprocal():
+    frame = patients()
+    assert ratio(frame.assign(side=1 - frame["side"])).value == pytest.approx(1 / ratio(frame).value)
+
+
+def test_strata_that_lack_a_side_are_left_out():
+    alone = pd.DataFrame({"stratum": "alone", "side": 1, "dead": 1, "cluster": ["q1", "q2"]})
+    with_alone = pd.concat([patients(), alone], ignore_index=True)
+    assert ratio(with_alone) == ratio(patients())
+    nothing = ratio(alone)
+    assert (nothing.value, nothing.n, nothing.reason) == (None, 0, "no stratum holds both sides")
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_side_without_any_mark_gives_no_ratio_but_the_reason(side):
+    frame = patients()
+    estimate = ratio(frame.assign(dead=frame["dead"].where(frame["side"].ne(side), 0)))
+    assert (estimate.value, estimate.interval, estimate.p_value) == (None, None, None)
+    assert "no marks at all" in estimate.reason
+    assert (estimate.n, estimate.n_other) == (204, 205)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_rows_changes_no_ratio(random):
+    frame = patients({"young": ((2, 6), (3, 9)), "old": ((4, 8), (1, 7))}).assign(cluster=list("abcde") * 6)
+    shuffled = frame.iloc[random.sample(range(len(frame)), len(frame))]
+    first, second = ratio(frame, 50), ratio(shuffled.reset_index(drop=True), 50)
+    assert (first.value, first.p_value) == (pytest.approx(second.value), second.p_value)
+    assert first.interval == pytest.approx(second.interval)
+
+
+def test_units_of_one_cluster_widen_the_interval():
+    frame = patients()
+    doubled = pd.concat([frame, frame], ignore_index=True)
+    width = {name: np.diff(np.log(ratio(data).interval))[0] for name, data in (("one", frame), ("two", doubled))}
+    assert width["two"] == pytest.approx(width["one"])
+    independent = doubled.assign(cluster=[f"c{i}" for i in range(len(doubled))])
+    assert np.diff(np.log(ratio(independent).interval))[0] < 0.9 * width["two"]
+
+
+def test_the_p_value_is_uniform_when_the_sides_do_not_differ():
+    """Of 120 samples without a difference about one in ten has p <= 0.1, and half have p <= 0.5."""
+    rng = np.random.default_rng(7)
+    p_values = []
+    for _ in range(120):
+        depth = rng.poisson(2, 40)
+        frame = pd.DataFrame({"dead": depth, "side": rng.permuted([0, 1] * 20), "stratum": ["x", "y"] * 20})
+        p_values.append(ratio(frame.assign(cluster=[f"c{i:02d}" for i in range(40)]), draws=99).p_value)
+    assert 0.03 <= np.mean(np.array(p_values) <= 0.1) <= 0.18
+    assert 0.38 <= np.mean(np.array(p_values) <= 0.5) <= 0.62
+
+
+def test_the_p_value_of_a_cluster_on_both_sides_is_that_of_its_two_halves():
+    """A page about two provinces counts for each of them with its own units, here and in the interval."""
+    frame = patients({"young": ((6, 9), (2, 9))}).assign(cluster=list("abc") * 6)
+    split = frame.assign(cluster=frame["cluster"] + frame["side"].astype(str))
+    assert ratio(frame, 500).p_value == pytest.approx(ratio(split, 500).p_value)
+
+
+def test_the_smallest_p_value_by_hand():
+    """Three clusters against three, all marks on one side: 2 of the 20 ways to deal the sides are as extreme."""
+    frame = pd.DataFrame({"side": [1, 1, 1, 0, 0, 0], "dead": [5, 5, 5, 1, 1, 1], "stratum": "x"})
+    estimate = ratio(frame.assign(cluster=list("abcdef")), draws=5000)
+    assert estimate.p_value == pytest.approx(0.1, abs=0.02)
+
+
+def test_a_percentile_interval_leaves_out_what_is_not_a_number_and_keeps_open_ends():
+    values = np.array([np.nan, *range(1, 100), np.inf])
+    assert percentile_interval(values, 0.9) == (5, 95)
+    assert percentile_interval(values, 0.999)[1] == np.inf
+
+
+def test_benjamini_and_hochbergs_own_example():
+    """Fifteen p values of a trial of thrombolysis (JRSS B 57 (1995), 289-300, section 3.2): four are rejected."""
+    first = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344]
+    p = [*first, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0]
+    q = benjamini_hochberg(p)
+    assert list(q <= 0.05) == [True] * 4 + [False] * 11
+    assert q[3] == pytest.approx(0.0095 * 15 / 4)
+    assert sum(np.array(p) <= 0.05 / 15) == 3
+    assert list(benjamini_hochberg(p[::-1])) == list(q[::-1])
+
+
+def test_nothing_to_adjust_stays_nothing():
+    assert list(benjamini_hochberg([])) == []
+
+
+def test_a_changed_estimate_keeps_the_rest():
+    estimate = Estimate(0.5, (0.2, 0.8), n=10, unit="share")
+    assert estimate.with_(tipping=0.6) == Estimate(0.5, (0.2, 0.8), n=10, unit="share", tipping=0.6)
+    assert estimate.tipping is None

@@ -1,0 +1,412 @@
+"""Verdicts joined and taken apart, on a made-up claim with two indicators."""
+
+import math
+import warnings
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chanjiao import figures, synthesis
+from chanjiao.claims import CONTRADICTED, INSUFFICIENT, SUPPORTED, UNDECIDED, decide, load_claims
+from chanjiao.results import ResultError
+from chanjiao.statistics import Estimate
+
+REAL = load_claims(Path(__file__).parents[2] / "claims.yaml")
+LEANS = f"leaning {SUPPORTED}"
+SHARE = {
+    "key": "transmission.c1_1",
+    "meaning": "share of documents",
+    "table": "policies",
+    "unit": "share",
+    "supported_when": {"bound": "upper", "below": 0.5},
+    "contradicted_when": {"bound": "lower", "above": 0.5},
+    "minimum": {"n": 10},
+    "safe_direction": CONTRADICTED,
+    "bias": "misclassification",
+    "holds_under": [],
+}
+RATIO = {
+    "key": "mechanism.c1_2",
+    "meaning": "depth elsewhere",
+    "table": "cooperation",
+    "unit": "ratio",
+    "supported_when": {"bound": "upper", "below": 1},
+    "contradicted_when": {"bound": "lower", "above": 1},
+    "minimum": {"n": 20, "clusters": 10, "clusters_other": 10},
+    "safe_direction": "both",
+    "holds_under": ["both", "either"],
+}
+CLAIMS = {
+    "joining": REAL["joining"],
+    "sensitivity": {"official": "official sources only", "pass_a": "first pass alone", "rows": "rows as events"},
+    "claims": {"C1": {"statement": "Rules are thin.", "indicators": {"C1.1": SHARE, "C1.2": RATIO}}},
+    "remedies": {"R1": {"statement": "Policy support", "codes": ["r_policy"], "provisions": "plan"}},
+    "directions": {"T1": {"statement": "Digital", "codes": ["r_digital"], "provisions": "data"}},
+}
+
+
+def share(value, low, high, **changes):
+    counts = {"n": 50, "clusters": 40, "effective_n": 40.0, "tipping": 0.6, "unit": "share"}
+    return Estimate(value, (low, high), **{**counts, **changes})
+
+
+def ratio(value, low, high, **changes):
+    counts = {"n": 30, "clusters": 25, "effective_n": 25.0, "n_other": 90, "clusters_other": 60, "unit": "ratio"}
+    return Estimate(value, (low, high), **{**counts, **changes})
+
+
+@pytest.fixture
+def estimates():
+    """C1.1 supports, C1.2 reaches over its threshold; official sources undo the one, pass A decides the other."""
+    return {
+        "transmission.c1_1": share(0.3, 0.2, 0.42),
+        "transmission.c1_1.official": share(0.4, 0.2, 0.6, tipping=None),
+        "mechanism.c1_2": ratio(0.8, 0.6, 1.1),
+        "mechanism.c1_2.both": ratio(0.8, 0.6, 1.1),
+        "mechanism.c1_2.either": ratio(0.8, 0.6, 1.1),
+        "mechanism.c1_2.pass_a": ratio(0.7, 0.5, 0.9),
+    }
+
+
+def kept(value, unit="share", n=40, interval=None, reason=None):
+    return {"value": value, "unit": unit, "n": n, "interval": interval, "reason": reason, "clusters": None, "rows": {}}
+
+
+@pytest.fixture
+def results():
+    return {
+        "cases.supports_c1": kept(1, "cases"),
+        "cases.contradicts_c1": kept(2, "cases"),
+        "cases.silent_c1": kept(0, "cases"),
+        "literature.problem_c1": kept(0.25, n=80),
+        **{
+            f"{kind}_{name}": kept(value, interval=interval)
+            for name in ("r1", "t1")
+            for kind, value, interval in (
+                ("literature.prevalence", 0.4, [0.3, 0.5]),
+                ("transmission.coverage", 0.1, None),
+                ("literature.trend", 1.5, [0.5, None]),
+            )
+        },
+    }
+
+
+def verdicts(estimates):
+    return synthesis.judge(CLAIMS, estimates)
+
+
+def indicators(estimates):
+    return {one["id"]: one["verdict"] for one in verdicts(estimates)["C1"]["indicators"]}
+
+
+def gaps(**found):
+    """The table of what would decide, for estimates of C1.1 and C1.2."""
+    keys = {"c1_1": "transmission.c1_1", "c1_2": "mechanism.c1_2"}
+    given = {keys[name]: estimate for name, estimate in found.items()}
+    given |= {f"mechanism.c1_2.{variant}": found.get("c1_2") for variant in ("both", "either")}
+    return synthesis.what_would_decide(CLAIMS, verdicts(given)).set_index("indicator")
+
+
+# Reading and judging
+
+
+def test_indicators_and_their_variants_are_read_from_recorded_results():
+    recorded = {
+        "transmission.c1_1": kept(0.3, interval=[0.2, 0.42]),
+        "transmission.c1_1.tipping": kept(0.6),
+        "transmission.c1_1.official": kept(0.4, interval=[0.2, 0.6]),
+        "mechanism.c1_2": kept(2.0, "ratio", interval=[1.5, None]),
+        "mechanism.c1_2.both": kept(None, "ratio", reason="no marks"),
+        "mechanism.other": kept(7),
+    }
+    found = synthesis.read_estimates(CLAIMS, recorded)
+    names = ["mechanism.c1_2", "mechanism.c1_2.both", "transmission.c1_1", "transmission.c1_1.official"]
+    assert sorted(found) == names
+    assert (found["transmission.c1_1"].tipping, found["transmission.c1_1"].interval) == (0.6, (0.2, 0.42))
+    assert found["mechanism.c1_2"].interval == (1.5, math.inf)
+    assert found["mechanism.c1_2.both"].reason == "no marks"
+
+
+def test_a_claim_is_judged_by_its_indicators(estimates):
+    assert verdicts(estimates)["C1"]["verdict"] == LEANS
+    assert indicators(estimates) == {"C1.1": SUPPORTED, "C1.2": UNDECIDED}
+
+
+def test_remedies_and_directions_have_numbers_and_no_verdict(results):
+    found = synthesis.support(CLAIMS, results)
+    assert list(found) == ["R1", "T1"]
+    assert found["R1"]["verdict"] is None and found["R1"]["indicators"] == []
+    assert found["T1"]["coverage"]["key"] == "transmission.coverage_t1"
+    assert found["T1"]["coverage"]["value"] == 0.1
+
+
+@pytest.mark.parametrize("key", ["literature.prevalence_r1", "transmission.coverage_t1", "literature.trend_t1"])
+def test_a_remedy_nobody_recorded_stops_with_the_key_and_the_notebook(results, key):
+    del results[key]
+    with pytest.raises(ResultError, match=f"{key} was not recorded, .* in the notebook of {key.split('.')[0]}"):
+        synthesis.support(CLAIMS, results)
+
+
+# Variants
+
+
+def test_a_variant_replaces_the_estimates_that_have_it_and_no_others(estimates):
+    varied = synthesis.with_variant(CLAIMS, estimates, "official")
+    assert varied["transmission.c1_1"].value == 0.4
+    assert varied["mechanism.c1_2"] is estimates["mechanism.c1_2"]
+    assert estimates["transmission.c1_1"].value == 0.3
+
+
+def test_a_variant_keeps_the_bias_analysis_unless_it_has_its_own(estimates):
+    assert synthesis.with_variant(CLAIMS, estimates, "official")["transmission.c1_1"].tipping == 0.6
+    estimates["transmission.c1_1.official"] = share(0.4, 0.2, 0.6, tipping=0.9)
+    assert synthesis.with_variant(CLAIMS, estimates, "official")["transmission.c1_1"].tipping == 0.9
+
+
+def test_a_variant_without_design_effect_counts_its_units(estimates):
+    estimates["transmission.c1_1.official"] = share(0.4, 0.2, 0.6, n=12, effective_n=None)
+    assert synthesis.with_variant(CLAIMS, estimates, "official")["transmission.c1_1"].effective_n == 12
+
+
+def test_a_variant_of_the_passes_is_judged_alone(estimates):
+    """The first pass decides although both passes together do not; other variants must still hold under both."""
+    assert indicators(synthesis.with_variant(CLAIMS, estimates, "pass_a"))["C1.2"] == SUPPORTED
+    estimates["mechanism.c1_2.rows"] = ratio(0.7, 0.5, 0.9)
+    assert indicators(synthesis.with_variant(CLAIMS, estimates, "rows"))["C1.2"] == UNDECIDED
+
+
+def test_the_multiverse_has_a_row_a_choice(estimates):
+    frame = synthesis.multiverse(CLAIMS, estimates)
+    assert frame.to_dict("list") == {
+        "choice": ["printed", "official", "pass_a", "thresholds_low", "thresholds_high"],
+        "meaning": [
+            "the analysis as printed",
+            "official sources only",
+            "first pass alone",
+            "all thresholds times 0.8",
+            "all thresholds times 1.2",
+        ],
+        "indicators": [0, 1, 1, 0, 0],
+        "C1": [LEANS, UNDECIDED, SUPPORTED, UNDECIDED, SUPPORTED],
+    }
+    assert synthesis.agreement(frame, "C1") == (0, 4)
+
+
+def test_agreement_counts_the_choices_that_leave_the_verdict():
+    frame = pd.DataFrame({"C1": ["mixed", "mixed", UNDECIDED, "mixed"]})
+    assert synthesis.agreement(frame, "C1") == (2, 3)
+
+
+# What would decide
+
+
+def test_further_rows_of_a_share_by_hand():
+    """From 0.3 to the upper bound is 0.3, to the threshold 0.2: (0.3 / 0.2)^2 = 2.25 times 50 rows, 62.5 more."""
+    row = gaps(c1_1=share(0.3, 0.1, 0.6)).loc["C1.1"]
+    assert (row["further_rows"], row["table"], row["verdict"]) == (63, "policies", UNDECIDED)
+    assert row["what_would_decide"] == "about 63 further rows of policies.csv if the estimate held"
+
+
+def test_further_rows_towards_the_other_side_by_hand():
+    """From 0.7 down to the lower bound is 0.4, to the threshold 0.2: 4 times 50 rows touch it, 151 more pass it."""
+    assert gaps(c1_1=share(0.7, 0.3, 0.9)).loc["C1.1", "further_rows"] == 151
+
+
+def test_further_rows_of_a_ratio_are_reckoned_on_the_log_scale():
+    """A half, with an upper bound of two: (ln 4 / ln 2)^2 = 4 times 30 rows touch one, 91 more pass it."""
+    assert gaps(c1_2=ratio(0.5, 0.125, 2)).loc["C1.2", "further_rows"] == 91
+
+
+def test_an_interval_that_just_touches_the_threshold_lacks_one_row():
+    assert gaps(c1_1=share(0.3, 0.1, 0.5)).loc["C1.1", "further_rows"] == 1
+
+
+def test_an_open_interval_does_not_tell_how_many():
+    for estimate in (ratio(0.5, 0.2, math.inf), ratio(2.0, 0.0, 3.0)):
+        row = gaps(c1_2=estimate).loc["C1.2"]
+        assert pd.isna(row["further_rows"])
+        assert "an open interval does not tell" in row["what_would_decide"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [({**SHARE, "supported_when": {"bound": "upper", "below": 0.25}}, 0.4), ({**SHARE, "supported_when": None}, 0.4)],
+    ids=["between the thresholds", "no rule on this side"],
+)
+def test_more_rows_do_not_help_where_no_threshold_lies_ahead(rule, value):
+    claims = {**CLAIMS, "claims": {"C1": {"statement": "", "indicators": {"C1.1": rule}}}}
+    judged = synthesis.judge(claims, {"transmission.c1_1": share(value, 0.2, 0.6)})
+    row = synthesis.what_would_decide(claims, judged).iloc[0]
+    assert pd.isna(row["further_rows"])
+    assert row["what_would_decide"] == "more rows would not decide: no threshold lies on this side of the estimate"
+
+
+def test_more_rows_do_not_help_against_bias_or_a_variant():
+    found = {
+        "transmission.c1_1": share(0.3, 0.2, 0.42, tipping=0.9),
+        "mechanism.c1_2": ratio(0.7, 0.5, 0.9),
+        "mechanism.c1_2.both": ratio(0.8, 0.6, 1.1),
+    }
+    frame = synthesis.what_would_decide(CLAIMS, verdicts(found))
+    assert frame["further_rows"].isna().all()
+    assert list(frame["what_would_decide"]) == [
+        "more rows alone would not decide: falls if only 90% of the marks were visible",
+        "more rows alone would not decide: not the same under the variant both",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("estimate", "lacking"),
+    [
+        (ratio(0.5, 0.3, 0.8, n=12, clusters=9), 8),
+        (ratio(0.5, 0.3, 0.8, n=25, clusters=3), 7),
+        (ratio(0.5, 0.3, 0.8, clusters_other=4), 6),
+        (ratio(0.5, 0.3, 0.8, n=0, clusters=None), 20),
+    ],
+)
+def test_insufficient_data_lack_the_rows_that_the_minimum_asks_for(estimate, lacking):
+    row = gaps(c1_2=estimate).loc["C1.2"]
+    assert (row["verdict"], row["further_rows"]) == (INSUFFICIENT, lacking)
+    assert row["what_would_decide"].endswith("; add rows to cooperation.csv")
+
+
+def test_a_decided_indicator_lacks_nothing():
+    frame = gaps(c1_1=share(0.3, 0.2, 0.4), c1_2=ratio(0.5, 0.3, 0.8))
+    assert frame.empty
+    assert str(frame["further_rows"].dtype) == "Int64"
+
+
+@given(st.floats(0.05, 0.45), st.floats(0.05, 0.5), st.integers(10, 500))
+def test_so_many_further_rows_do_decide_if_the_estimate_holds(value, half_width, n):
+    estimate = share(value, value - half_width, value + half_width, n=n)
+    frame = gaps(c1_1=estimate)
+    if "C1.1" in frame.index:
+        grown = n + int(frame.loc["C1.1", "further_rows"])
+        narrow = 0.999 * half_width * math.sqrt(n / grown)
+        assert decide(SHARE, (value - narrow, value + narrow)) == SUPPORTED
+        fewer = half_width * math.sqrt(n / (grown - 1))
+        assert decide(SHARE, (value - fewer, value + fewer)) == UNDECIDED or grown - 1 == n
+
+
+# Tables for a reader
+
+
+def test_the_joint_display_puts_the_methods_side_by_side(estimates, results):
+    frame = synthesis.joint_display(CLAIMS, verdicts(estimates), results)
+    assert frame.to_dict("records") == [
+        {
+            "Claim": "C1 Rules are thin.",
+            "Policy texts": "C1.1 0.30 (0.20 to 0.42): supported",
+            "Events and statistics": "C1.2 0.80 (0.60 to 1.10): undecided",
+            "Cases": "1 support, 2 contradict, 0 silent",
+            "Literature": "problem named by 25% of 80 works",
+            "Verdict": LEANS,
+        }
+    ]
+
+
+def test_the_joint_display_says_what_was_not_examined(estimates, results):
+    frame = synthesis.joint_display(CLAIMS, verdicts(estimates), {"cases.supports_c1": kept(None, reason="no case")})
+    assert (frame.loc[0, "Cases"], frame.loc[0, "Literature"]) == ("not examined", "not examined")
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "words"),
+    [
+        (None, None, "no value"),
+        (0.123, None, "0.12"),
+        (0.123, [0.05, 0.239], "0.12 (0.05 to 0.24)"),
+        (2.1, [1.3, math.inf], "2.10 (1.30 to open)"),
+        (2.1, [None, 3], "2.10 (open to 3.00)"),
+    ],
+)
+def test_a_number_in_words(value, interval, words):
+    assert synthesis.number_in_words({"value": value, "interval": interval}) == words
+
+
+def test_tables_have_a_row_an_indicator(estimates):
+    printed = synthesis.estimates_table(CLAIMS, {"transmission.c1_1": estimates["transmission.c1_1"]})
+    assert printed["Estimate (interval)"].tolist() == ["0.30 (0.20 to 0.42)", "no value"]
+    assert printed["Effective n"].tolist()[0] == "40.0"
+    rules = synthesis.rules_table(CLAIMS)
+    assert rules.loc[0, "Supported when"] == "upper\u00a0<\u00a00.5"
+    assert rules.loc[1, "Minimum"] == "20 units, 10 clusters, 10 clusters elsewhere"
+    judged = synthesis.verdicts_table(verdicts(estimates))
+    assert judged["Verdict"].tolist() == [SUPPORTED, UNDECIDED]
+    assert judged["Verdict on the claim"].tolist() == [LEANS, LEANS]
+    assert list(synthesis.gaps_table(gaps().reset_index()).columns)[3] == "Further rows"
+
+
+def test_remedies_are_told_by_share_trend_and_coverage(results):
+    results["transmission.coverage_t1"] = kept(None, reason="no provisions in force")
+    remedies = synthesis.support_table(synthesis.support(CLAIMS, results))
+    assert remedies.to_numpy().tolist() == [
+        ["R1 Policy support", "40% of 40 (30% to 50%)", "1.50 (0.50 to open)", "10% of 40"],
+        ["T1 Digital", "40% of 40 (30% to 50%)", "1.50 (0.50 to open)", "no value"],
+    ]
+
+
+def test_a_claim_without_a_rule_on_one_side_says_so():
+    assert synthesis.rules_table(REAL).set_index("Indicator").loc["C4.1", "Supported when"] == "no rule"
+
+
+def test_every_verdict_is_counted(estimates):
+    counts = synthesis.verdict_counts(verdicts(estimates))
+    assert sum(counts.values()) == 1 and counts[LEANS] == 1
+    assert len(counts) == 7 and set(synthesis.COLOURS) <= set(counts)
+
+
+# Figures
+
+
+@pytest.fixture
+def strict():
+    """A warning while drawing fails the test, a missing glyph for instance."""
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {},
+        {"transmission.c1_1": Estimate.missing("share", 3, "policies.csv has 3 documents")},
+        {"transmission.c1_1": Estimate(0.7, None, n=50, unit="share")},
+        {"transmission.c1_1": share(0.3, 0.2, 0.4), "mechanism.c1_2": ratio(0.8, 0.6, math.inf)},
+    ],
+    ids=["nothing", "no value", "no interval", "open interval"],
+)
+def test_indicators_are_drawn_whatever_they_lack(found, strict):
+    figure = synthesis.draw_indicators(verdicts(found), CLAIMS)
+    assert len(figure.axes) == 2
+    assert figures.to_svg(figure).startswith("<?xml")
+
+
+def test_a_point_and_its_thresholds_are_in_view(strict):
+    figure = synthesis.draw_indicators(verdicts({"mechanism.c1_2": Estimate(4.0, None, n=30, clusters=25)}), CLAIMS)
+    low, high = figure.axes[1].get_xlim()
+    assert low < 1 and high > 4
+
+
+def test_an_indicator_without_value_is_drawn_with_its_reason(strict):
+    figure = synthesis.draw_indicators(verdicts({}), CLAIMS)
+    assert figure.axes[0].texts[0].get_text() == "no value: no notebook recorded this indicator"
+    assert figure.axes[0].texts[1].get_text() == "share; n = 0: insufficient data"
+
+
+def test_all_real_indicators_are_drawn_without_a_value(strict):
+    assert len(synthesis.draw_indicators(synthesis.judge(REAL, {}), REAL).axes) == 11
+
+
+def test_the_multiverse_is_drawn_with_a_symbol_a_cell(strict):
+    every = list(synthesis.verdict_counts({}))
+    frame = pd.DataFrame({"choice": every, "meaning": every, "indicators": 0, "C1": every, "C2": every})
+    figure = synthesis.draw_multiverse(frame)
+    symbols = [text.get_text() for text in figure.axes[0].texts]
+    assert symbols[::2] == symbols[1::2] == ["+", "(+)", "−", "(−)", "±", "?", "·"]
+    assert figures.to_svg(figure) == figures.to_svg(synthesis.draw_multiverse(frame))
