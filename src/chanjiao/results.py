@@ -8,7 +8,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,8 +95,11 @@ def record(
     publish_display_data({"text/plain": readable(result), RESULT: result})
 
 
-def record_estimate(key: str, estimate: Estimate, *, tables: Iterable[str]) -> None:
-    """Record an estimate, and beside it whatever else it carries (KEY.effective_n, KEY.p_value, KEY.tipping …)."""
+def record_estimate(key: str, estimate: Estimate, *, tables: Iterable[str], always: Collection[str] = ()) -> None:
+    """Record an estimate, and beside it whatever else it carries (KEY.effective_n, KEY.p_value, KEY.tipping …).
+
+    The paper may ask for those named in `always`: they are recorded as missing where the estimate does not carry them.
+    """
     tables = list(tables)
     record(
         key,
@@ -111,8 +114,9 @@ def record_estimate(key: str, estimate: Estimate, *, tables: Iterable[str]) -> N
     )
     for name, unit in COMPANIONS.items():
         companion = getattr(estimate, name)
-        if companion is not None:
-            record(f"{key}.{name}", companion, unit=unit, n=estimate.n, tables=tables)
+        if companion is not None or name in always:
+            reason = None if companion is not None else f"there is no {name.replace('_', ' ')} for this estimate"
+            record(f"{key}.{name}", companion, unit=unit, n=estimate.n, tables=tables, reason=reason)
 
 
 def record_variants(key: str, variants: Mapping[str, Estimate], *, tables: Iterable[str]) -> None:

@@ -55,7 +55,8 @@ def wilson(successes: float, n: float, confidence: float) -> Interval:
     if n <= 0:
         return 0.0, 1.0
     low, high = proportion_confint(successes, n, alpha=1 - confidence, method="wilson")
-    return float(low), float(high)
+    # Rounding must not leave a share of exactly 0 or 1 outside its interval.
+    return min(float(low), successes / n), max(float(high), successes / n)
 
 
 def cluster_share(marks: pd.Series, clusters: pd.Series, confidence: float, unit: str = "share") -> Estimate:

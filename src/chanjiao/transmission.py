@@ -31,6 +31,7 @@ DEPTHS = ("objectives", "measures")  # how far a text must be visible before its
 CONCRETE = {"s_number": "number", "s_deadline": "deadline", "s_resource": "resource", "s_sanction": "sanction"}
 PLACES = {"score": "rank score", "rank_first": "rank", "rank_last": "rank"}
 UNCOUNTED = "targets not countable in the visible text"
+ALL_READ = "uncounted"  # the variant of C1.1 that keeps such documents, as stating no target
 
 SUBSETS: dict[str, tuple[Callable[[pd.DataFrame], pd.Series], str]] = {
     "official": (lambda documents: documents["official"].eq("yes"), "source not official"),
@@ -55,20 +56,21 @@ def documents(tables: Tables) -> pd.DataFrame:
 def own_flow(tables: Tables, province: str, variant: str = "") -> RowFlow:
     """Filter the documents down to those C1.1 counts: the province's own, read far enough, targets countable.
 
-    `variant` is a key of SUBSETS or empty.
+    `variant` is a key of SUBSETS, ALL_READ or empty.
     """
     flow = RowFlow("policies", documents(tables))
     flow.keep(flow.frame["province_code"].eq(province), "of the nation or another province")
     flow.keep(flow.frame["level"].eq("province"), "of a city or district")
     flow.keep(flow.frame["excerpt_reaches"].isin(DEPTHS), "not read as far as its objectives")
-    seen = flow.frame["n_quant_targets"].notna() | flow.frame["n_dated_targets"].gt(0)
-    flow.keep(seen, UNCOUNTED)
+    if variant != ALL_READ:
+        # By the count alone: to keep an uncounted document because it states a target would select on the outcome.
+        flow.keep(flow.frame["n_quant_targets"].notna(), UNCOUNTED)
     _keep_subset(flow, variant)
     return flow
 
 
 def _keep_subset(flow: RowFlow, variant: str) -> None:
-    if variant:
+    if variant in SUBSETS:
         rule, why = SUBSETS[variant]
         flow.keep(rule(flow.frame), why)
 
@@ -503,7 +505,7 @@ def variants(
     dates = ("official", "page_dates", "earliest", "latest")
     first, second, third = (rules[name] for name in ("C1.1", "C1.2", "C1.3"))
     return {
-        "c1_1": {name: dated_target_share(tables, province, confidence, first, name) for name in SUBSETS},
+        "c1_1": {name: dated_target_share(tables, province, confidence, first, name) for name in (*SUBSETS, ALL_READ)},
         "c1_2": {name: promptness(tables, province, confidence, second, name) for name in dates},
         "c1_3": {name: target_rate_ratio(tables, province, confidence, seed, third, name) for name in SUBSETS},
     }

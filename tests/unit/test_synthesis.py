@@ -288,7 +288,7 @@ def test_so_many_further_rows_do_decide_if_the_estimate_holds(value, half_width,
         grown = n + int(frame.loc["C1.1", "further_rows"])
         narrow = 0.999 * half_width * math.sqrt(n / grown)
         assert decide(SHARE, (value - narrow, value + narrow)) == SUPPORTED
-        fewer = half_width * math.sqrt(n / (grown - 1))
+        fewer = 1.001 * half_width * math.sqrt(n / (grown - 1))
         assert decide(SHARE, (value - fewer, value + fewer)) == UNDECIDED or grown - 1 == n
 
 
