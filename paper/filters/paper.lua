@@ -129,7 +129,7 @@ end
 
 local function one_of(choices, value)
   for choice in choices:gmatch("[^|]+") do
-    if choice == tostring(value) then return true end
+    if choice == value or tonumber(choice) == value then return true end
   end
   return false
 end

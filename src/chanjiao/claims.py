@@ -15,6 +15,12 @@ from chanjiao.statistics import Estimate
 SUPPORTED, CONTRADICTED = "supported", "contradicted"
 UNDECIDED, INSUFFICIENT, MIXED = "undecided", "insufficient data", "mixed"
 BOUNDS = {"lower": 0, "upper": 1}
+COUNTS = {
+    "n": "units",
+    "clusters": "clusters",
+    "n_other": "units elsewhere",
+    "clusters_other": "clusters elsewhere",
+}
 
 Rule = Mapping[str, Any]
 
@@ -50,7 +56,7 @@ def shortfall(rule: Rule, estimate: Estimate | None) -> str | None:
     for count, needed in rule["minimum"].items():
         there = getattr(estimate, count) or 0
         if there < needed:
-            return f"{count.replace('_', ' of the ')} is {there} in {rule['table']}.csv, the rule needs {needed}"
+            return f"{there} {COUNTS[count]} in {rule['table']}.csv, the rule needs {needed}"
     return None
 
 

@@ -9,17 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chanjiao import figures
-from chanjiao.claims import BOUNDS, CONTRADICTED, INSUFFICIENT, MIXED, SUPPORTED, UNDECIDED, judge_claim
+from chanjiao.claims import BOUNDS, CONTRADICTED, COUNTS, INSUFFICIENT, MIXED, SUPPORTED, UNDECIDED, judge_claim
 from chanjiao.results import ResultError, read_estimate
 from chanjiao.statistics import Estimate
 
 Estimates = dict[str, Estimate | None]
-COUNTS = {
-    "n": "units",
-    "clusters": "clusters",
-    "n_other": "units elsewhere",
-    "clusters_other": "clusters elsewhere",
-}
+OUT_OF_REACH = 20  # nobody will collect more than this many times the rows there are
 # Variants of the coding passes and of the dates are themselves what `holds_under` asks for.
 OWN_VARIANTS = {"pass_a", "pass_b", "both", "either", "earliest", "latest"}
 COLOURS = {SUPPORTED: "orange", CONTRADICTED: "blue", MIXED: "purple", UNDECIDED: "grey", INSUFFICIENT: "light"}
@@ -153,7 +148,8 @@ def _further_rows(rule: Mapping[str, Any], judged: Mapping[str, Any]) -> tuple[i
         return None, "more rows would decide if the estimate held, how many an open interval does not tell"
     # One more than the exact number, since the bound must pass the threshold and not only reach it.
     further = math.floor(round(judged["n"] * (min(factors) - 1), 6)) + 1
-    return further, f"about {further} further rows of {table} if the estimate held"
+    reach = ", out of reach: it lies close to the threshold" if further > OUT_OF_REACH * judged["n"] else ""
+    return further, f"about {further:,} further row{'' if further == 1 else 's'} of {table} if the estimate held{reach}"
 
 
 def _factor(rule: Mapping[str, Any], judged: Mapping[str, Any], verdict: str) -> float | None:

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chanjiao import claims
-from chanjiao.claims import CONTRADICTED, INSUFFICIENT, MIXED, SUPPORTED, UNDECIDED, decide, join, judge_indicator
+from chanjiao.claims import (
+    CONTRADICTED,
+    COUNTS,
+    INSUFFICIENT,
+    MIXED,
+    SUPPORTED,
+    UNDECIDED,
+    decide,
+    join,
+    judge_indicator,
+)
 from chanjiao.statistics import Estimate
 
 CLAIMS = claims.load_claims(Path(__file__).parents[2] / "claims.yaml")
@@ -33,7 +43,6 @@ PLAN = {
     "C5.1": ("cooperation", "upper < 0", "lower > 0", "both", {"clusters": 10}, PASSES, None),
     "C5.2": ("cooperation", "upper < 0.25", "lower > 0.5", CONTRADICTED, EVENTS, PASSES, MISSED),
 }
-COUNTS = ("n", "clusters", "n_other", "clusters_other")
 ENOUGH = dict.fromkeys(COUNTS, 50)
 SHARE = {
     "table": "cooperation",
@@ -202,7 +211,10 @@ def test_too_few_rows_are_always_insufficient(rule, estimate, data):
     there = data.draw(st.none() | st.integers(0, rule["minimum"][count] - 1))
     found = judge_indicator(rule, estimate.with_(**{count: there}), {}, JOINING)
     assert found["verdict"] == INSUFFICIENT
-    assert f"is {there or 0} in {rule['table']}.csv, the rule needs {rule['minimum'][count]}" in found["reason"]
+    assert (
+        f"{there or 0} {COUNTS[count]} in {rule['table']}.csv, the rule needs {rule['minimum'][count]}"
+        == found["reason"]
+    )
 
 
 @given(rules, estimates(), st.data())
@@ -234,9 +246,8 @@ def test_an_indicator_nobody_recorded_is_insufficient():
 
 def test_a_reason_names_the_other_side():
     rule = {**SHARE, "minimum": {"n_other": 10}}
-    assert judged(share(0.6, 0.9, n_other=3), rule)["reason"] == (
-        "n of the other is 3 in cooperation.csv, the rule needs 10"
-    )
+    reason = "3 units elsewhere in cooperation.csv, the rule needs 10"
+    assert judged(share(0.6, 0.9, n_other=3), rule)["reason"] == reason
 
 
 def test_no_value_is_undecided_for_the_reason_the_room_gave():

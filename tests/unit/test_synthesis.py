@@ -222,7 +222,14 @@ def test_further_rows_of_a_ratio_are_reckoned_on_the_log_scale():
 
 
 def test_an_interval_that_just_touches_the_threshold_lacks_one_row():
-    assert gaps(c1_1=share(0.3, 0.1, 0.5)).loc["C1.1", "further_rows"] == 1
+    row = gaps(c1_1=share(0.3, 0.1, 0.5)).loc["C1.1"]
+    assert row["further_rows"] == 1
+    assert row["what_would_decide"] == "about 1 further row of policies.csv if the estimate held"
+
+
+def test_rows_that_nobody_will_collect_are_called_out_of_reach():
+    row = gaps(c1_1=share(0.499, 0.3, 0.7)).loc["C1.1"]
+    assert row["what_would_decide"].endswith("if the estimate held, out of reach: it lies close to the threshold")
 
 
 def test_an_open_interval_does_not_tell_how_many():
