@@ -92,16 +92,15 @@ def with_variant(claims: Mapping[str, Any], estimates: Estimates, variant: str) 
 def multiverse(claims: Mapping[str, Any], estimates: Estimates) -> pd.DataFrame:
     """How the verdicts move: one row a choice (choice, meaning, indicators moved, then a column a claim).
 
-    The first row is the printed analysis; then every variant of claims.yaml that any indicator has; then all thresholds
-    lowered and raised by `joining.threshold_range` (Steegen et al., Perspectives on Psychological Science 11 (2016),
-    702-712).
+    The first row is the printed analysis; then every variant of claims.yaml, also one that no indicator has and that
+    can move nothing; then all thresholds lowered and raised by `joining.threshold_range` (Steegen et al., Perspectives
+    on Psychological Science 11 (2016), 702-712).
     """
     spread = claims["joining"]["threshold_range"]
     rows = [_universe("printed", "the analysis as printed", claims, estimates, estimates)]
     for variant, meaning in claims["sensitivity"].items():
-        if any(key.endswith(f".{variant}") for key in estimates):
-            varied = with_variant(claims, estimates, variant)
-            rows.append(_universe(variant, meaning, claims, estimates, varied))
+        varied = with_variant(claims, estimates, variant)
+        rows.append(_universe(variant, meaning, claims, estimates, varied))
     for name, factor in (("thresholds_low", 1 - spread), ("thresholds_high", 1 + spread)):
         meaning = f"all thresholds times {factor:g}"
         rows.append(_universe(name, meaning, claims, estimates, estimates, factor))
@@ -292,7 +291,9 @@ def draw_multiverse(frame: pd.DataFrame) -> Figure:
     axis.set_ylim(len(frame) - 0.5, -0.5)
     axis.set_xticks(range(len(claims)), claims)
     axis.xaxis.tick_top()
-    axis.set_yticks(range(len(frame)), frame["meaning"])
+    axis.set_yticks(
+        range(len(frame)), frame["meaning"] + [f" ({moved})" if moved else "" for moved in frame["indicators"]]
+    )
     axis.tick_params(length=0)
     for side in axis.spines.values():
         side.set_visible(False)
@@ -378,18 +379,20 @@ def verdict_counts(verdicts: Mapping[str, Any]) -> dict[str, int]:
     return {verdict: given.count(verdict) for verdict in possible}
 
 
-def support_table(support: Mapping[str, Any]) -> pd.DataFrame:
-    """Remedies and directions for a reader."""
+def support_table(support: Mapping[str, Any], results: Mapping[str, Any]) -> pd.DataFrame:
+    """Remedies and directions for a reader; `results` hold the prevalence without peripheral works."""
     rows = [
         (
             f"{name} {entry['statement']}",
             _share_in_words(entry["prevalence"]),
+            _share_in_words(_recorded(results, f"{entry['prevalence']['key']}.no_peripheral")),
             number_in_words(entry["trend"]),
             _share_in_words(entry["coverage"]),
         )
         for name, entry in support.items()
     ]
-    return pd.DataFrame(rows, columns=["Remedy or direction", "Literature", "Trend", "Provisions in force"])
+    columns = ["Remedy or direction", "Literature", "Without peripheral works", "Trend", "Provisions in force"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _share_in_words(kept: Mapping[str, Any]) -> str:

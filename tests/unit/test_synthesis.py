@@ -92,6 +92,8 @@ def results():
                 ("literature.trend", 1.5, [0.5, None]),
             )
         },
+        "literature.prevalence_r1.no_peripheral": kept(0.5, n=30, interval=[0.4, 0.6]),
+        "literature.prevalence_t1.no_peripheral": kept(0.5, n=30, interval=[0.4, 0.6]),
     }
 
 
@@ -182,18 +184,19 @@ def test_a_variant_of_the_passes_is_judged_alone(estimates):
 def test_the_multiverse_has_a_row_a_choice(estimates):
     frame = synthesis.multiverse(CLAIMS, estimates)
     assert frame.to_dict("list") == {
-        "choice": ["printed", "official", "pass_a", "thresholds_low", "thresholds_high"],
+        "choice": ["printed", "official", "pass_a", "rows", "thresholds_low", "thresholds_high"],
         "meaning": [
             "the analysis as printed",
             "official sources only",
             "first pass alone",
+            "rows as events",  # no indicator has it, so nothing moves
             "all thresholds times 0.8",
             "all thresholds times 1.2",
         ],
-        "indicators": [0, 1, 1, 0, 0],
-        "C1": [LEANS, UNDECIDED, SUPPORTED, UNDECIDED, SUPPORTED],
+        "indicators": [0, 1, 1, 0, 0, 0],
+        "C1": [LEANS, UNDECIDED, SUPPORTED, LEANS, UNDECIDED, SUPPORTED],
     }
-    assert synthesis.agreement(frame, "C1") == (0, 4)
+    assert synthesis.agreement(frame, "C1") == (1, 5)
 
 
 def test_agreement_counts_the_choices_that_leave_the_verdict():
@@ -350,10 +353,10 @@ def test_tables_have_a_row_an_indicator(estimates):
 
 def test_remedies_are_told_by_share_trend_and_coverage(results):
     results["transmission.coverage_t1"] = kept(None, reason="no provisions in force")
-    remedies = synthesis.support_table(synthesis.support(CLAIMS, results))
+    remedies = synthesis.support_table(synthesis.support(CLAIMS, results), results)
     assert remedies.to_numpy().tolist() == [
-        ["R1 Policy support", "40% of 40 (30% to 50%)", "1.50 (0.50 to open)", "10% of 40"],
-        ["T1 Digital", "40% of 40 (30% to 50%)", "1.50 (0.50 to open)", "no value"],
+        ["R1 Policy support", "40% of 40 (30% to 50%)", "50% of 30 (40% to 60%)", "1.50 (0.50 to open)", "10% of 40"],
+        ["T1 Digital", "40% of 40 (30% to 50%)", "50% of 30 (40% to 60%)", "1.50 (0.50 to open)", "no value"],
     ]
 
 
