@@ -55,10 +55,10 @@ local formats = {
   dec1 = decimals(1),
   dec2 = decimals(2),
   dec3 = decimals(3),
-  pct = function(value) return decimals(0)(100 * value) .. " %" end,
-  pct1 = function(value) return decimals(1)(100 * value) .. " %" end,
+  pct = function(value) return decimals(0)(100 * value) .. "%" end,
+  pct1 = function(value) return decimals(1)(100 * value) .. "%" end,
   p = function(value) return value < 0.001 and "p < 0.001" or "p = " .. decimals(3)(value) end,
-  text = tostring,
+  text = function(value) return (tostring(value):gsub("%.0$", "")) end,
   year = function(value) return string.format("%.0f", value) end,
 }
 
@@ -68,21 +68,33 @@ local function default_format(found)
   local value = found.value
   if type(value) == "string" then return "text" end
   if unit_formats[found.unit] then return unit_formats[found.unit] end
-  return type(value) == "number" and value == math.floor(value) and "int" or "dec2"
+  local whole = type(value) == "number" and value == math.floor(value) and not present(found.interval)
+  return whole and "int" or "dec2"
 end
 
+local unavailable = "not available"
+
 local function number(found, value, fmt)
+  if not present(value) then return unavailable end
   local name = fmt or default_format(found)
-  assert(formats[name], "unknown fmt " .. name .. "; use int, dec1, dec2, dec3, pct, pct1, p, year or text")
+  assert(name == "text" or type(value) == "number", "fmt " .. name .. " needs a number, not " .. tostring(value))
   return formats[name](value)
 end
 
+local function count(value)
+  return present(value) and thousands(value) or unavailable
+end
+
+local function bound(found, which)
+  return present(found.interval) and found.interval[which] or nil
+end
+
 local function interval(found, fmt)
-  local ends = found.interval
-  assert(present(ends), "the result has no interval to show")
-  local low = present(ends[1]) and number(found, ends[1], fmt) or "−∞"
-  local high = present(ends[2]) and number(found, ends[2], fmt) or "∞"
-  return low:gsub(" %%$", "") .. " to " .. high
+  if not present(found.interval) then return unavailable end
+  local low, high = bound(found, 1), bound(found, 2)
+  low = present(low) and number(found, low, fmt) or "−∞"
+  high = present(high) and number(found, high, fmt) or "∞"
+  return low:gsub("%%$", "") .. " to " .. high
 end
 
 local shows = {
@@ -92,10 +104,10 @@ local shows = {
     local value = number(found, found.value, fmt)
     return present(found.interval) and value .. " (" .. interval(found, fmt) .. ")" or value
   end,
-  low = function(found, fmt) return number(found, found.interval[1], fmt) end,
-  high = function(found, fmt) return number(found, found.interval[2], fmt) end,
-  n = function(found) return thousands(found.n) end,
-  clusters = function(found) return thousands(found.clusters) end,
+  low = function(found, fmt) return number(found, bound(found, 1), fmt) end,
+  high = function(found, fmt) return number(found, bound(found, 2), fmt) end,
+  n = function(found) return count(found.n) end,
+  clusters = function(found) return count(found.clusters) end,
   reason = function(found) return present(found.reason) and found.reason or "" end,
 }
 
@@ -103,7 +115,8 @@ local shows = {
 local function tooltip(key, found)
   local parts = {}
   if present(found.value) then
-    parts[1] = shows.both(found) .. (unit_formats[found.unit] and "" or " " .. found.unit)
+    local named = found.unit ~= "" and not unit_formats[found.unit]
+    parts[1] = shows.both(found) .. (named and " " .. found.unit or "")
   else
     parts[1] = "no value: " .. shows.reason(found)
   end
@@ -118,9 +131,11 @@ local function number_span(span)
   local key, fmt, show = span.attributes.key, span.attributes.fmt, span.attributes.show or "value"
   local found = result(key)
   assert(shows[show], "unknown show " .. show .. " for " .. key)
-  local text = (present(found.value) or show == "reason" or show == "n") and shows[show](found, fmt) or "not available"
+  assert(not fmt or formats[fmt], "unknown fmt " .. tostring(fmt) .. " for " .. key)
+  local text = shows[show](found, fmt)
   if not FORMAT:match("html") then return pandoc.Str(text) end
-  local mark = {class = "num", ["data-key"] = key, title = tooltip(key, found)}
+  -- A list of pairs, because the order of a table's names changes from run to run.
+  local mark = pandoc.Attr("", {"num"}, {{"data-key", key}, {"title", tooltip(key, found)}})
   if quarto then return pandoc.Span(text, mark) end
   return pandoc.Link(text, "notebooks/" .. found.notebook .. ".html#" .. found.cell, "", mark)
 end
@@ -134,27 +149,39 @@ local function one_of(choices, value)
   return false
 end
 
+-- Whether a number lies above a limit (sign 1) or below it (sign -1); without a number it does neither.
+local function beyond(value, limit, sign)
+  local edge = tonumber(limit)
+  assert(edge, "a limit is a number, not " .. limit)
+  if not present(value) then return false end
+  assert(type(value) == "number", "only a number lies above or below a limit, not " .. tostring(value))
+  return sign * value > sign * edge
+end
+
 local conditions = {
   is = function(found, wanted) return present(found.value) and one_of(wanted, found.value) end,
   ["not"] = function(found, wanted) return not (present(found.value) and one_of(wanted, found.value)) end,
-  above = function(found, limit) return present(found.value) and found.value > tonumber(limit) end,
-  below = function(found, limit) return present(found.value) and found.value < tonumber(limit) end,
-  ["low-above"] = function(found, limit) return present(found.interval) and found.interval[1] > tonumber(limit) end,
-  ["high-below"] = function(found, limit) return present(found.interval) and found.interval[2] < tonumber(limit) end,
-  missing = function(found, wanted) return present(found.value) == (wanted == "no") end,
+  above = function(found, limit) return beyond(found.value, limit, 1) end,
+  below = function(found, limit) return beyond(found.value, limit, -1) end,
+  ["low-above"] = function(found, limit) return beyond(bound(found, 1), limit, 1) end,
+  ["high-below"] = function(found, limit) return beyond(bound(found, 2), limit, -1) end,
+  missing = function(found, wanted)
+    assert(wanted == "yes" or wanted == "no", "missing is yes or no, not " .. wanted)
+    return present(found.value) == (wanted == "no")
+  end,
 }
 
 local function holds(attributes)
-  local found, tested = result(attributes.key), 0
+  local found, tested, kept = result(attributes.key), 0, true
   for name, wanted in pairs(attributes) do
     if name ~= "key" then
       assert(conditions[name], "unknown condition " .. name .. " for " .. attributes.key)
-      if not conditions[name](found, wanted) then return false end
+      kept = conditions[name](found, wanted) and kept
       tested = tested + 1
     end
   end
   assert(tested > 0, "a .when of " .. attributes.key .. " states no condition")
-  return true
+  return kept
 end
 
 -- Conditions first and from the outside in: what is dropped must not be looked up.
@@ -259,7 +286,7 @@ local function numbered(kind)
     local first = long[1] and long[1].content or pandoc.Inlines({})
     local name = pandoc.Strong(names[kind] .. " " .. counts[kind] .. ". ")
     block.caption = {long = {pandoc.Plain({name, table.unpack(first)})}}
-    return block
+    return kind == "tbl" and pandoc.Div(block, {class = "scroll"}) or block
   end
 end
 
@@ -279,6 +306,7 @@ local function reference(citation)
   local kind = citation.id:match("^(%a+)%-")
   if not names[kind] then return nil end
   assert(labels[citation.id], "no figure, table or section is labelled " .. citation.id)
+  assert(#citation.suffix == 0, "words after " .. citation.id .. " in a reference would be lost; move them out of it")
   local prefix = pandoc.utils.stringify(citation.prefix)
   if prefix == "" and citation.mode ~= "SuppressAuthor" then prefix = names[kind] end
   local text = (prefix == "" and "" or prefix .. "\u{a0}") .. labels[citation.id]

@@ -273,9 +273,9 @@ def stated(fact: Mapping[Any, Any]) -> str:
     """Say a fact's figure as the page gives it: qualifier, value, unit and denominator.
 
     >>> stated({"value": 60, "unit": "percent", "qualifier": "more_than", "denominator": "full_time_teachers"})
-    'more than 60 % of full-time teachers'
+    'more than 60% of full-time teachers'
     """
-    unit = {"percent": " %", "million_yuan": " million yuan"}.get(fact["unit"], "")
+    unit = {"percent": "%", "million_yuan": " million yuan"}.get(fact["unit"], "")
     qualifier = "" if fact["qualifier"] == "exact" else f"{fact['qualifier'].replace('_', ' ')} "
     base = f" {BASES[fact['denominator']]}" if fact["denominator"] in BASES else ""
     return f"{qualifier}{_number(fact['value'])}{unit}{base}"
@@ -505,10 +505,10 @@ def share_of(low: float, high: float) -> str:
     'over 60 %'
     """
     if low == high:
-        return f"{low:.0%}".replace("%", " %")
+        return f"{low:.0%}"
     if high == 1:
-        return f"over {low:.0%}".replace("%", " %")
-    return f"{low:.0%} to {high:.0%}".replace("%", " %")
+        return f"over {low:.0%}"
+    return f"{low:.0%} to {high:.0%}"
 
 
 def _listed(items: Iterable[Any], index: pd.Index) -> pd.Series:

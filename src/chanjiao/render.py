@@ -19,8 +19,9 @@ from nbformat import NotebookNode
 from chanjiao.project import load_params
 from chanjiao.results import extract, to_json
 
-HTML = ["--standalone", "--fail-if-warnings", "--mathml", "--toc", "--toc-depth=2", "--css=style.css"]
-ARTICLE = ["--number-sections", "--section-divs", "--lua-filter=filters/paper.lua", "--citeproc", "--metadata=lang:en"]
+HTML = ["--standalone", "--fail-if-warnings", "--mathml", "--toc", "--toc-depth=2"]
+ARTICLE = ["--css=style.css", "--number-sections", "--section-divs", "--lua-filter=filters/paper.lua", "--citeproc"]
+CHAPTER = ["--css=../style.css", "--lua-filter=filters/notebook.lua", "--metadata=lang:en"]
 CHINESE = re.compile("[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
 
 
@@ -57,19 +58,17 @@ def render(root: Path) -> Path:
 def gather(root: Path, province: str) -> list[str]:
     """Copy executed notebooks and results of a province and the nation into the paper folder; returns their names."""
     paper, found = root / "paper", {}
-    merged: dict[str, dict[str, object]] = {"results": {}, "verdicts": {}}
+    results: dict[str, object] = {}
     for source in sorted((root / "notebooks").glob("*.ipynb")):
         room = source.stem.partition("_")[2]
         folder = _folder(root, room, province)
         found[source.stem] = folder / "notebook.ipynb"
-        merged["results"].update(json.loads((folder / "results.json").read_text(encoding="utf-8"))["results"])
-    verdicts = root / "data" / "processed" / "synthesis" / province / "verdicts.json"
-    merged["verdicts"] = json.loads(verdicts.read_text(encoding="utf-8"))
+        results.update(json.loads((folder / "results.json").read_text(encoding="utf-8"))["results"])
     shutil.rmtree(paper / "notebooks", ignore_errors=True)
     (paper / "notebooks").mkdir()
     for name, path in found.items():
         shutil.copyfile(path, paper / "notebooks" / f"{name}.ipynb")
-    (paper / "results.json").write_text(to_json({"province": province, **merged}), encoding="utf-8")
+    (paper / "results.json").write_text(to_json({"province": province, "results": results}), encoding="utf-8")
     return list(found)
 
 
@@ -102,8 +101,8 @@ def write_notebook(paper: Path, name: str, target: Path) -> None:
     shutil.copyfile(source, folder / source.name)
     reading = folder / f"{name}.reading.ipynb"
     nbformat.write(without_bundles(nbformat.read(source, as_version=4)), reading)
-    options = [f"--metadata=pagetitle:{name}", "--lua-filter=filters/notebook.lua", "--variable=back:../index.html"]
-    _pandoc(paper, str(reading.relative_to(paper)), "ipynb", folder / f"{name}.html", [*options, "--css=../style.css"])
+    options = [*CHAPTER, f"--metadata=pagetitle:{name}"]
+    _pandoc(paper, str(reading.relative_to(paper)), "ipynb", folder / f"{name}.html", options)
     reading.unlink()
 
 

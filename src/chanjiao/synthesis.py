@@ -201,10 +201,12 @@ def number_in_words(judged: Mapping[str, Any]) -> str:
     """`0.12 (0.05 to 0.24)`, `2.10 (1.30 to open)` or `no value`."""
     if judged["value"] is None:
         return "no value"
-    if not judged["interval"]:
-        return f"{judged['value']:.2f}"
-    ends = ("open" if end is None or math.isinf(end) else f"{end:.2f}" for end in judged["interval"])
-    return f"{judged['value']:.2f} ({' to '.join(ends)})"
+    value = _decimal(judged["value"])
+    return f"{value} ({' to '.join(map(_decimal, judged['interval']))})" if judged["interval"] else value
+
+
+def _decimal(value: float | None) -> str:
+    return "open" if value is None or math.isinf(value) else f"{value:.2f}".replace("-", "−")
 
 
 def _cases_in_words(results: Mapping[str, Any], claim: str) -> str:

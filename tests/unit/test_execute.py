@@ -106,7 +106,7 @@ def test_a_run_writes_what_the_notebook_holds(project: Path, capsys: pytest.Capt
         "50/tables/tbl-toy.html",
         "50/verdicts.json",
         "metrics.json",
-        "plots/indicators.csv",
+        "plots/fig-toy.svg",
     ]
     kept = json.loads((room / "50/results.json").read_text())
     assert kept["results"]["toy.seed"]["value"] == 7
@@ -116,7 +116,7 @@ def test_a_run_writes_what_the_notebook_holds(project: Path, capsys: pytest.Capt
     assert json.loads((room / "metrics.json").read_text()) == {
         "50": {"verdicts": {"C1": "supported"}, "indicators": {"C1.1": 0.25}}
     }
-    assert (room / "plots/indicators.csv").read_text() == "province,indicator,value\n50,C1.1,0.25\n"
+    assert (room / "plots/fig-toy.svg").read_bytes() == (room / "50/figures/fig-toy.svg").read_bytes()
     shown = capsys.readouterr()
     assert shown.out.startswith("[2/2 toy] 50 (1 of 1) … ") and shown.err == ""
 

@@ -1,0 +1,276 @@
+"""Rendering of the paper, tried on a project of two small chapters."""
+
+import base64
+import os
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from fontTools.ttLib import TTFont
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from chanjiao import figures, render, results
+from chanjiao.execute import results_file
+from chanjiao.project import ParamsError
+from chanjiao.render import RenderError
+
+PAPER = Path(__file__).parents[2] / "paper"
+PARAMS = 'provinces: ["50", "51"]\nseed: 1\nconfidence: 0.95\nlanguage: en\n'
+REFERENCES = "@book{yin2018, author = {Yin, Robert K.}, title = {Case study research}, year = {2018}}\n"
+MANUSCRIPT = """---
+title: A small study
+author:
+  - name: Ada Lovelace
+bibliography: references.bib
+---
+
+# Result {#sec-result}
+
+[]{.num key="beta.events"} events (产教融合) of []{.num key="alpha.works"} works, see @fig-beta-depth and [@yin2018].
+
+{{< embed notebooks/02_beta.ipynb#fig-beta-depth >}}
+"""
+FIGURE = """#| label: fig-beta-depth
+#| fig-cap: "Depth of *events*."
+#| fig-alt: "One dot."
+show_figure(depth)"""
+TABLE = """#| label: tbl-beta-forms
+#| tbl-cap: "Forms."
+show_table(forms)"""
+
+
+def recorded(key: str, value: float) -> NotebookNode:
+    """A cell that has recorded a result, as an executed notebook holds it."""
+    bundle = {part: None for part in results.FIELDS if part not in ("notebook", "cell")}
+    bundle |= {"key": key, "value": value, "unit": "events", "tables": ["cooperation"], "rows": {}}
+    data = {results.RESULT: bundle, "text/plain": f"{key} = {value} events"}
+    return new_code_cell(f'record("{key}", {value})', id="numbers", outputs=[new_output("display_data", data)])
+
+
+def shown(source: str, kind: str, data: dict[str, str]) -> NotebookNode:
+    """A cell that has shown a figure or a table."""
+    bundle = {kind: {"data": "label,value\na,1\n"}}
+    return new_code_cell(source, outputs=[new_output("display_data", {**bundle, **data})])
+
+
+def chapter(key: str, value: float) -> NotebookNode:
+    """An executed notebook with a number, a figure and a table."""
+    figure, axes = figures.new(1.0)
+    axes[0, 0].plot([value], [1], "o")
+    pictures = {"image/svg+xml": figures.to_svg(figure), "image/png": figures.to_png(figure)}
+    html = '<table class="dataframe"><thead><tr><th>形式</th></tr></thead><tbody><tr><td>班</td></tr></tbody></table>'
+    cells = [
+        new_markdown_cell("# Are there events?\n\nThe depth (双师型) of events.", id="title"),
+        new_markdown_cell("## Numbers", id="heading"),
+        recorded(key, value),
+        shown(FIGURE, results.FIGURE, pictures),
+        shown(TABLE, results.TABLE, {"text/html": html}),
+    ]
+    return new_notebook(cells=cells)
+
+
+def compute(root: Path, name: str, code: str, notebook: NotebookNode) -> None:
+    """Write what a run leaves of a notebook for a province."""
+    folder = root / "data" / "processed" / name.partition("_")[2] / code
+    folder.mkdir(parents=True)
+    nbformat.write(notebook, folder / "notebook.ipynb")
+    found = results_file(results.extract(notebook, name))
+    (folder / "results.json").write_text(results.to_json(found), encoding="utf-8")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A project: the chapter alpha is about the nation, beta about two provinces."""
+    root = tmp_path / "a project"
+    (root / "notebooks").mkdir(parents=True)
+    for name in ("01_alpha", "02_beta"):
+        nbformat.write(new_notebook(), root / "notebooks" / f"{name}.ipynb")
+    compute(root, "01_alpha", "00", new_notebook(cells=[recorded("alpha.works", 151)]))
+    compute(root, "02_beta", "50", chapter("beta.events", 82))
+    compute(root, "02_beta", "51", chapter("beta.events", 17))
+    for name in ("filters", "style"):
+        shutil.copytree(PAPER / name, root / "paper" / name)
+    (root / "params.yaml").write_text(PARAMS, encoding="utf-8")
+    (root / "paper" / "manuscript.qmd").write_text(MANUSCRIPT, encoding="utf-8")
+    (root / "paper" / "references.bib").write_text(REFERENCES, encoding="utf-8")
+    return root
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder with its bytes."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def text(path: Path) -> str:
+    """The words of a page, without tags."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", path.read_text(encoding="utf-8")))
+
+
+# What the manuscript reads -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("province", "events"), [("50", 82), ("51", 17)])
+def test_results_and_notebooks_are_those_of_the_province(root: Path, province: str, events: int) -> None:
+    assert render.gather(root, province) == ["01_alpha", "02_beta"]
+    merged = (root / "paper" / "results.json").read_text(encoding="utf-8")
+    assert f'"province": "{province}"' in merged and f'"value": {events}' in merged
+    computed = root / "data" / "processed" / "beta" / province / "notebook.ipynb"
+    assert (root / "paper" / "notebooks" / "02_beta.ipynb").read_bytes() == computed.read_bytes()
+
+
+def test_a_national_chapter_serves_every_province(root: Path) -> None:
+    for province in ("50", "51"):
+        render.gather(root, province)
+        assert '"alpha.works"' in (root / "paper" / "results.json").read_text(encoding="utf-8")
+        computed = root / "data" / "processed" / "alpha" / "00" / "notebook.ipynb"
+        assert (root / "paper" / "notebooks" / "01_alpha.ipynb").read_bytes() == computed.read_bytes()
+
+
+def test_a_notebook_of_yesterday_does_not_stay(root: Path) -> None:
+    stale = root / "paper" / "notebooks" / "09_gone.ipynb"
+    stale.parent.mkdir()
+    stale.touch()
+    render.gather(root, "50")
+    assert sorted(path.name for path in stale.parent.iterdir()) == ["01_alpha.ipynb", "02_beta.ipynb"]
+
+
+def test_a_chapter_that_was_not_computed_is_named(root: Path) -> None:
+    with pytest.raises(RenderError, match="data/processed/beta holds nothing for province 52; .* run `dvc repro`"):
+        render.gather(root, "52")
+    assert not (root / "paper" / "notebooks").exists()
+
+
+def test_the_paper_is_about_the_first_province(root: Path) -> None:
+    assert "82 events" in text(render.render(root))
+    (root / "params.yaml").write_text(PARAMS.replace('"50", "51"', '"51", "50"'), encoding="utf-8")
+    assert "17 events" in text(render.render(root))
+
+
+# What the folder holds ---------------------------------------------------------------------------------------------
+
+
+def test_the_folder_holds_article_chapters_figures_and_their_data(root: Path) -> None:
+    page = render.render(root)
+    assert page == root / "paper" / "_manuscript" / "index.html"
+    figure = [f"figures/fig-beta-depth.{kind}" for kind in ("csv", "png", "svg")]
+    chapters = [f"notebooks/{name}.{kind}" for name in ("01_alpha", "02_beta") for kind in ("html", "ipynb")]
+    assert sorted(contents(page.parent)) == sorted([*figure, *chapters, "index.html", "noto-sans-sc.woff", "style.css"])
+
+
+def test_figures_are_written_as_the_notebook_shows_them(root: Path, tmp_path: Path) -> None:
+    render.gather(root, "50")
+    render.write_figures(root / "paper", ["01_alpha", "02_beta"], tmp_path)
+    shown = results.extract(nbformat.read(root / "paper" / "notebooks" / "02_beta.ipynb", 4), "02_beta").figures
+    written = contents(tmp_path / "figures")
+    assert written["fig-beta-depth.svg"].decode() == shown["fig-beta-depth"]["svg"]
+    assert written["fig-beta-depth.png"] == base64.b64decode(shown["fig-beta-depth"]["png"])
+    assert written["fig-beta-depth.csv"] == b"label,value\na,1\n"
+
+
+def test_a_chapter_is_a_page_for_people(root: Path) -> None:
+    page = render.render(root).parent / "notebooks" / "02_beta.html"
+    html, words = page.read_text(encoding="utf-8"), text(page)
+    assert "vnd.chanjiao" not in html and "#|" not in words
+    assert 'id="numbers"' in html and "beta.events = 82 events" in words
+    assert 'src="../figures/fig-beta-depth.svg"' in html and 'alt="One dot."' in html
+    assert "Depth of events." in words and "<caption>" in html and "Forms." in words
+    assert html.count('rel="stylesheet"') == 1 and 'href="../style.css"' in html
+    assert '<a href="../index.html">Back to the article</a>' in html
+
+
+def test_the_executed_notebook_lies_beside_its_page_unchanged(root: Path) -> None:
+    folder = render.render(root).parent / "notebooks"
+    computed = root / "data" / "processed" / "beta" / "50" / "notebook.ipynb"
+    assert (folder / "02_beta.ipynb").read_bytes() == computed.read_bytes()
+
+
+def test_the_bundles_for_machines_are_taken_out_and_nothing_else() -> None:
+    notebook = chapter("beta.events", 82)
+    kinds = {kind for cell in notebook.cells for one in cell.get("outputs", []) for kind in one.data}
+    left = render.without_bundles(notebook)
+    kept = {kind for cell in left.cells for one in cell.get("outputs", []) for kind in one.data}
+    assert kinds - kept == {results.RESULT, results.FIGURE, results.TABLE}
+    assert kept == {"text/plain", "text/html", "image/svg+xml", "image/png"}
+
+
+# The font ----------------------------------------------------------------------------------------------------------
+
+
+def font_of(folder: Path, words: str) -> bytes:
+    """The bytes of the font for a page of some words."""
+    (folder / "page.html").write_text(f"<p>{words}</p>", encoding="utf-8")
+    render.write_font(folder)
+    return (folder / "noto-sans-sc.woff").read_bytes()
+
+
+def test_the_font_holds_only_the_characters_of_the_pages(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "page.html").write_text("<p>双师型（教师）</p>", encoding="utf-8")
+    font_of(tmp_path, "Latin 产教融合, 产教。")
+    covered = TTFont(tmp_path / "noto-sans-sc.woff").getBestCmap()
+    assert {chr(code) for code in covered} == set("双师型（教师）产融合。")
+
+
+def test_the_font_is_the_same_bytes_every_time(tmp_path: Path) -> None:
+    first = font_of(tmp_path, "产教融合")
+    assert font_of(tmp_path, "合融教产") == first != font_of(tmp_path, "产教")
+
+
+def test_pages_without_chinese_get_a_font_without_characters(tmp_path: Path) -> None:
+    font_of(tmp_path, "Only Latin.")
+    assert not TTFont(tmp_path / "noto-sans-sc.woff").getBestCmap()
+
+
+# Again, and when it fails ------------------------------------------------------------------------------------------
+
+
+def test_rendering_twice_gives_the_same_bytes_from_any_folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = contents(render.render(root).parent)
+    monkeypatch.chdir(root.parent)
+    assert contents(render.render(root).parent) == first
+
+
+def test_a_copy_elsewhere_renders_the_same_bytes(root: Path) -> None:
+    copied = shutil.copytree(root, root.parent / "第二")
+    assert contents(render.render(root).parent) == contents(render.render(copied).parent)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        ("paper/manuscript.qmd", '[]{.num key="beta.nowhere"}', "no result has the key beta.nowhere"),
+        ("paper/manuscript.qmd", "As @nobody1900 says.", "nobody1900 not found"),
+        ("paper/manuscript.qmd", "![A](figures/fig-nowhere.svg)\n\nSee @fig-a.", "labelled fig-a"),
+        ("paper/filters/paper.lua", "return nothing.at.all", "attempt to index a nil value"),
+        ("paper/filters/notebook.lua", "return nothing.at.all", "attempt to index a nil value"),
+    ],
+)
+def test_a_failure_is_told_and_leaves_the_paper_of_before(root: Path, file: str, content: str, told: str) -> None:
+    before = contents(render.render(root).parent)
+    with (root / file).open("a", encoding="utf-8") as end:
+        end.write(f"\n\n{content}\n")
+    if file.endswith(".lua"):
+        (root / file).write_text(content, encoding="utf-8")
+    with pytest.raises(RenderError, match=r"paper/(manuscript\.qmd|_manuscript\.part/\S+) cannot be rendered") as error:
+        render.render(root)
+    assert told in str(error.value)
+    assert contents(root / "paper" / "_manuscript") == before
+    assert not (root / "paper" / "_manuscript.part").exists()
+
+
+def test_what_an_interrupted_render_left_is_cleared_away(root: Path) -> None:
+    part = root / "paper" / "_manuscript.part"
+    part.mkdir()
+    (part / "half.html").touch()
+    assert "half.html" not in os.listdir(render.render(root).parent)
+    assert not part.exists()
+
+
+def test_unusable_settings_leave_nothing_behind(root: Path) -> None:
+    (root / "params.yaml").write_text(PARAMS.replace("seed: 1", "seed: one"), encoding="utf-8")
+    with pytest.raises(ParamsError, match="seed"):
+        render.render(root)
+    assert not (root / "paper" / "_manuscript.part").exists()
