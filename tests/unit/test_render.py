@@ -77,7 +77,7 @@ def compute(root: Path, name: str, code: str, notebook: NotebookNode) -> None:
     folder = root / "data" / "processed" / name.partition("_")[2] / code
     folder.mkdir(parents=True)
     nbformat.write(notebook, folder / "notebook.ipynb")
-    found = results_file(results.extract(notebook, name))
+    found = results_file(code, results.extract(notebook, name))
     (folder / "results.json").write_text(results.to_json(found), encoding="utf-8")
 
 

@@ -1,0 +1,92 @@
+"""The stages of `dvc.yaml`: which rooms there are, what each depends on, and the fingerprint of that.
+
+The declaration lives only in `dvc.yaml`; nothing here repeats it.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chanjiao.project import near_miss
+
+PIPELINE_FILE = "dvc.yaml"
+PROCESSED = "data/processed"
+NATION = "00"  # the code under which a national room runs
+
+
+class UnknownRoomError(LookupError):
+    """A room was asked for that `dvc.yaml` does not run."""
+
+
+class MissingInputError(FileNotFoundError):
+    """An input that `dvc.yaml` declares is not there."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage that runs a room: its place among all stages, its declared inputs, and whether it is national."""
+
+    room: str
+    place: str
+    dependencies: tuple[str, ...]
+    national: bool
+
+
+def room_stage(room: str, root: Path) -> Stage:
+    """Return the stage of `dvc.yaml` that runs `room`; a room whose stage does not use `provinces` is national.
+
+    Raises UnknownRoomError when no stage runs it.
+    """
+    stages: dict[str, Any] = yaml.safe_load((root / PIPELINE_FILE).read_text(encoding="utf-8"))["stages"]
+    rooms = [name for name, stage in stages.items() if stage["cmd"] == f"python -m chanjiao run {name}"]
+    if room not in rooms:
+        guess = near_miss(room, rooms)
+        raise UnknownRoomError(
+            f"{PIPELINE_FILE}: found no stage that runs a room called {room!r}; expected one of {', '.join(rooms)}; "
+            f"do {f'write {guess}' if guess else 'check the name'}"
+        )
+    stage = stages[room]
+    place = f"{list(stages).index(room) + 1}/{len(stages)}"
+    return Stage(room, place, tuple(stage["deps"]), "provinces" not in stage["params"])
+
+
+def fingerprint(stage: Stage, province: str, root: Path) -> str:
+    """Return the SHA-256 over path and content of everything the stage declares, as far as `province` may use it.
+
+    Left out are the notebook, whose prose may change without effect, and what other provinces left upstream. Raises
+    MissingInputError when a declared input is not there.
+    """
+    files = sorted(
+        file.relative_to(root).as_posix()
+        for dependency in stage.dependencies
+        for file in _files(root, dependency, province)
+        if file.suffix != ".ipynb"
+    )
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file}\0{hashlib.sha256((root / file).read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _files(root: Path, dependency: str, province: str) -> Iterator[Path]:
+    path = root / dependency
+    if path.is_file():
+        yield path
+        return
+    parts = [part for part in path.glob("*") if part.name in (province, NATION) or not _is_province(part)]
+    if not parts:
+        raise MissingInputError(
+            f"{dependency}: found nothing for the province {province}; expected what an earlier step writes there; "
+            "do run `make repro`, which runs every step in order"
+        )
+    for part in parts:
+        yield from (part,) if part.is_file() else (file for file in part.rglob("*") if file.is_file())
+
+
+def _is_province(path: Path) -> bool:
+    return path.is_dir() and re.fullmatch("[0-9]{2}", path.name) is not None
