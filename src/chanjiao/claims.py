@@ -16,10 +16,10 @@ SUPPORTED, CONTRADICTED = "supported", "contradicted"
 UNDECIDED, INSUFFICIENT, MIXED = "undecided", "insufficient data", "mixed"
 BOUNDS = {"lower": 0, "upper": 1}
 COUNTS = {
-    "n": "units",
-    "clusters": "clusters",
-    "n_other": "units elsewhere",
-    "clusters_other": "clusters elsewhere",
+    "n": ("unit", ""),
+    "clusters": ("cluster", ""),
+    "n_other": ("unit", " elsewhere"),
+    "clusters_other": ("cluster", " elsewhere"),
 }
 
 Rule = Mapping[str, Any]
@@ -49,6 +49,12 @@ def _holds(condition: Rule | None, interval: tuple[float, float], scale: float) 
     return bound > condition["above"] * scale
 
 
+def counted(number: int, count: str) -> str:
+    """A count of an estimate in words: `counted(3, "n_other")` is "3 units elsewhere"."""
+    noun, where = COUNTS[count]
+    return f"{number} {noun}{'' if number == 1 else 's'}{where}"
+
+
 def shortfall(rule: Rule, estimate: Estimate | None) -> str | None:
     """What is lacking for the rule's minimum, in words; None if nothing is."""
     if estimate is None:
@@ -56,7 +62,7 @@ def shortfall(rule: Rule, estimate: Estimate | None) -> str | None:
     for count, needed in rule["minimum"].items():
         there = getattr(estimate, count) or 0
         if there < needed:
-            return f"{there} {COUNTS[count]} in {rule['table']}.csv, the rule needs {needed}"
+            return f"{counted(there, count)} in {rule['table']}.csv, the rule needs {needed}"
     return None
 
 
@@ -84,7 +90,7 @@ def _unstable(rule: Rule, verdict: str, variants: Mapping[str, Estimate | None],
     for name in rule["holds_under"]:
         variant = variants.get(name)
         if variant is None or decide(rule, variant.interval, scale) != verdict:
-            return f"not the same under the variant {name}"
+            return f"not the same under the variant “{name}”"
     return None
 
 
@@ -157,5 +163,6 @@ def _judged(
         "clusters_other": shown.clusters_other,
         "tipping": shown.tipping,
         "publishing": shown.publishing,
+        "variants": {name: variant and variant.value for name, variant in variants.items()},
         **judge_indicator(rule, estimate, variants, joining, scale),
     }

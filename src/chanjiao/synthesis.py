@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chanjiao import figures
-from chanjiao.claims import BOUNDS, CONTRADICTED, COUNTS, INSUFFICIENT, MIXED, SUPPORTED, UNDECIDED, judge_claim
+from chanjiao.claims import BOUNDS, CONTRADICTED, INSUFFICIENT, MIXED, SUPPORTED, UNDECIDED, counted, judge_claim
 from chanjiao.results import ResultError, read_estimate
 from chanjiao.statistics import Estimate
 
@@ -140,6 +140,8 @@ def _further_rows(rule: Mapping[str, Any], judged: Mapping[str, Any]) -> tuple[i
         return lacking, f"{judged['reason']}; add rows to {table}"
     if judged["interval"] is None or "interval" not in judged["reason"]:
         return None, f"more rows alone would not decide: {judged['reason']}"
+    if _variants_disagree(rule, judged):
+        return None, f"more rows alone would not decide: {' and '.join(judged['variants'])} lie on different sides"
     factors = [factor for factor in (_factor(rule, judged, verdict) for verdict in (SUPPORTED, CONTRADICTED)) if factor]
     if not factors:
         return None, "more rows would not decide: no threshold lies on this side of the estimate"
@@ -148,7 +150,15 @@ def _further_rows(rule: Mapping[str, Any], judged: Mapping[str, Any]) -> tuple[i
     # One more than the exact number, since the bound must pass the threshold and not only reach it.
     further = math.floor(round(judged["n"] * (min(factors) - 1), 6)) + 1
     reach = ", out of reach: it lies close to the threshold" if further > OUT_OF_REACH * judged["n"] else ""
-    return further, f"about {further:,} further row{'' if further == 1 else 's'} of {table} if the estimate held{reach}"
+    noun = rule.get("further", f"further row{'' if further == 1 else 's'} of {table}")
+    return further, f"about {further:,} {noun} if the estimate held{reach}"
+
+
+def _variants_disagree(rule: Mapping[str, Any], judged: Mapping[str, Any]) -> bool:
+    """Whether the readings that must agree lie on both sides of a threshold: no number of rows makes them agree."""
+    values = [value for value in judged["variants"].values() if value is not None]
+    limits = [condition.get("below", condition.get("above")) for condition in _conditions(rule)]
+    return any(min(values, default=limit) < limit < max(values, default=limit) for limit in limits)
 
 
 def _factor(rule: Mapping[str, Any], judged: Mapping[str, Any], verdict: str) -> float | None:
@@ -224,9 +234,17 @@ def _literature_in_words(results: Mapping[str, Any], claim: str) -> str:
     return f"problem named by {kept['value']:.0%} of {kept['n']} works"
 
 
-def agreement(frame: pd.DataFrame, claim: str) -> tuple[int, int]:
-    """How many choices of the multiverse give the printed verdict of a claim, and how many there are."""
-    others = frame[claim].iloc[1:]
+def agreement(frame: pd.DataFrame, claims: Mapping[str, Any], estimates: Estimates, claim: str) -> tuple[int, int]:
+    """How many choices that touch an indicator of the claim give its printed verdict, and how many such choices are.
+
+    `frame` is the multiverse. A choice that no indicator of the claim has would agree for nothing.
+    """
+    keys = [rule["key"] for rule in claims["claims"][claim]["indicators"].values()]
+    touches = [
+        choice.startswith("thresholds_") or any(f"{key}.{choice}" in estimates for key in keys)
+        for choice in frame["choice"]
+    ]
+    others = frame.loc[touches, claim]
     return int(others.eq(frame[claim].iloc[0]).sum()), len(others)
 
 
@@ -278,7 +296,7 @@ def _limits(judged: Mapping[str, Any], rule: Mapping[str, Any]) -> tuple[float, 
 
 
 def _conditions(rule: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [rule[name] for name in ("supported_when", "contradicted_when") if name in rule]
+    return [rule[name] for name in ("supported_when", "contradicted_when") if rule.get(name)]
 
 
 def draw_multiverse(frame: pd.DataFrame) -> Figure:
@@ -331,7 +349,7 @@ def rules_table(claims: Mapping[str, Any]) -> pd.DataFrame:
             rule["table"],
             _condition_in_words(rule.get("supported_when")),
             _condition_in_words(rule.get("contradicted_when")),
-            ", ".join(f"{needed} {COUNTS[count]}" for count, needed in rule["minimum"].items()),
+            ", ".join(counted(needed, count) for count, needed in rule["minimum"].items()),
             rule["safe_direction"],
         )
         for name, rule in indicator_rules(claims).items()

@@ -27,6 +27,7 @@ Tables = Mapping[str, pd.DataFrame]
 # National documents that ask every province for a general answer. Joint plans of a ministry and a province, programmes
 # with sign-up and departmental measures are left out: not every province could answer them.
 RISK_SET = ("CN-2014-GF19", "CN-2017-GBF95", "CN-2019-GF4", "CN-2021-GZLYJ")
+THEMES = ("integration", "vocational_reform")  # plans of skills, consortia or teachers do not implement one policy
 DEPTHS = ("objectives", "measures")  # how far a text must be visible before its targets can be looked for
 CONCRETE = {"s_number": "number", "s_deadline": "deadline", "s_resource": "resource", "s_sanction": "sanction"}
 PLACES = {"score": "rank score", "rank_first": "rank", "rank_last": "rank"}
@@ -36,6 +37,7 @@ ALL_READ = "uncounted"  # the variant of C1.1 that keeps such documents, as stat
 SUBSETS: dict[str, tuple[Callable[[pd.DataFrame], pd.Series], str]] = {
     "official": (lambda documents: documents["official"].eq("yes"), "source not official"),
     "measures": (lambda documents: documents["excerpt_reaches"].eq("measures"), "not read as far as its measures"),
+    "themes": (lambda documents: documents["theme"].isin(THEMES), "on another theme"),
 }
 
 
@@ -116,14 +118,16 @@ def _tipping(marks: pd.Series, units: pd.Series, confidence: float, rule: Rule) 
     return tipping if tipping < 1 else None
 
 
-def others_share(tables: Tables, province: str, confidence: float) -> Estimate:
+def others_share(tables: Tables, province: str, confidence: float, variant: str = "") -> Estimate:
     """Share of the other provinces' own documents that state a numeric target with its year, clustered by province.
 
-    For comparison with C1.1 (`statistics.cluster_share`); search effort differed between provinces.
+    For comparison with C1.1 and its variants in SUBSETS (`statistics.cluster_share`); search effort differed.
     """
     frame = documents(tables)
     other = frame["level"].eq("province") & frame["province_code"].ne(province)
-    used = frame[other & frame["excerpt_reaches"].isin(DEPTHS) & frame["n_quant_targets"].notna()]
+    flow = RowFlow("policies", frame[other & frame["excerpt_reaches"].isin(DEPTHS) & frame["n_quant_targets"].notna()])
+    _keep_subset(flow, variant)
+    used = flow.frame
     share = cluster_share(used["n_dated_targets"].gt(0).astype(float), used["province_code"], confidence)
     return share.with_(rows={"policies": used["policy_id"].tolist()})
 

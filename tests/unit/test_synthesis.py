@@ -196,12 +196,14 @@ def test_the_multiverse_has_a_row_a_choice(estimates):
         "indicators": [0, 1, 1, 0, 0, 0],
         "C1": [LEANS, UNDECIDED, SUPPORTED, LEANS, UNDECIDED, SUPPORTED],
     }
-    assert synthesis.agreement(frame, "C1") == (1, 5)
+    assert synthesis.agreement(frame, CLAIMS, estimates, "C1") == (0, 4)
 
 
-def test_agreement_counts_the_choices_that_leave_the_verdict():
-    frame = pd.DataFrame({"C1": ["mixed", "mixed", UNDECIDED, "mixed"]})
-    assert synthesis.agreement(frame, "C1") == (2, 3)
+def test_agreement_counts_only_choices_that_touch_the_claim():
+    choices = ["printed", "official", "rows", "thresholds_low", "thresholds_high"]
+    frame = pd.DataFrame({"choice": choices, "C1": ["mixed", "mixed", "mixed", UNDECIDED, "mixed"]})
+    touched = {"transmission.c1_1.official": share(0.4, 0.2, 0.6)}
+    assert synthesis.agreement(frame, CLAIMS, touched, "C1") == (2, 3)
 
 
 # What would decide
@@ -222,6 +224,19 @@ def test_further_rows_towards_the_other_side_by_hand():
 def test_further_rows_of_a_ratio_are_reckoned_on_the_log_scale():
     """A half, with an upper bound of two: (ln 4 / ln 2)^2 = 4 times 30 rows touch one, 91 more pass it."""
     assert gaps(c1_2=ratio(0.5, 0.125, 2)).loc["C1.2", "further_rows"] == 91
+
+
+def test_readings_on_both_sides_of_a_threshold_are_not_mended_by_rows():
+    rule = {**RATIO, "holds_under": ["earliest", "latest"]}
+    claims = {**CLAIMS, "claims": {"C1": {"statement": "", "indicators": {"C1.2": rule}}}}
+    found = {
+        "mechanism.c1_2": ratio(0.9, 0.7, 1.2),
+        "mechanism.c1_2.earliest": ratio(0.8, 0.6, 1),
+        "mechanism.c1_2.latest": ratio(1.5, 1, 2),
+    }
+    row = synthesis.what_would_decide(claims, synthesis.judge(claims, found)).iloc[0]
+    assert pd.isna(row["further_rows"])
+    assert row["what_would_decide"] == "more rows alone would not decide: earliest and latest lie on different sides"
 
 
 def test_an_interval_that_just_touches_the_threshold_lacks_one_row():
@@ -265,7 +280,7 @@ def test_more_rows_do_not_help_against_bias_or_a_variant():
     assert frame["further_rows"].isna().all()
     assert list(frame["what_would_decide"]) == [
         "more rows alone would not decide: falls if only 90% of the marks were visible",
-        "more rows alone would not decide: not the same under the variant both",
+        "more rows alone would not decide: not the same under the variant “both”",
     ]
 
 
