@@ -121,11 +121,11 @@ def write_font(target: Path) -> None:
     wanted = sorted(set(CHINESE.findall("".join(pages))))
     options = subset.Options(flavor="woff", notdef_outline=True)
     options.recalc_timestamp = False
-    font = subset.load_font(str(files("pylopdf_fonts_zh_cn") / "NotoSansSC-Regular.otf"), options)
-    cut = subset.Subsetter(options)
-    cut.populate(text="".join(wanted))
-    cut.subset(font)
-    subset.save_font(font, str(target / "noto-sans-sc.woff"), options)
+    with subset.load_font(str(files("pylopdf_fonts_zh_cn") / "NotoSansSC-Regular.otf"), options) as font:
+        cut = subset.Subsetter(options)
+        cut.populate(text="".join(wanted))
+        cut.subset(font)
+        subset.save_font(font, str(target / "noto-sans-sc.woff"), options)
 
 
 def _pandoc(paper: Path, source: str, read: str, target: Path, options: list[str]) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 OUTPUTS = ("data/processed", "paper/_manuscript")
 NOT_OUTPUTS = {"failed", ".partial"}
 
