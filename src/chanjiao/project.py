@@ -199,8 +199,10 @@ def _code_complaint(code: Any, earlier: list[Any], codes: set[str]) -> tuple[str
         return f"the code {code} a second time", "each province once", "delete one of the two"
     if codes and code not in codes:
         guess = near_miss(code, codes)
-        return f"the unknown code {quoted(code)}", f"a province_code of {PROVINCES_FILE}", (
-            f'write "{guess}" if that is meant, or look the code up' if guess else "look the code up"
+        return (
+            f"the unknown code {quoted(code)}",
+            f"a province_code of {PROVINCES_FILE}",
+            (f'write "{guess}" if that is meant, or look the code up' if guess else "look the code up"),
         )
     return None
 

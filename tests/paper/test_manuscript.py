@@ -29,8 +29,9 @@ OTHER_DIGITS = {"AC1": "the name of Gwet's coefficient"}
 NO_VERDICTS = {
     "a claim that the evidence cannot decide is reported as undecided": "says what a word means",
     "figures of the cases are contradicted by another page": "is about figures of colleges, not about a claim",
-    "of the five claims, are supported and contradicted;": "counts the verdicts, and every count is a span",
-    "are mixed, undecided, and for the data are insufficient": "counts the verdicts, and every count is a span",
+    "the number supported is , contradicted , leaning to support , leaning to contradiction , mixed , undecided ,": (
+        "counts the verdicts, and every count is a span"
+    ),
 }
 
 Node = Any

@@ -138,6 +138,21 @@ def test_a_wrong_row_stops_the_run_before_any_notebook(again: Path) -> None:
     assert "chanjiao run" not in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("table", "stages"),
+    [
+        ("search_log", {"literature"}),
+        ("policy_targets", {"transmission"}),
+        ("cooperation", {"coding", "mechanism", "operation", "cases"}),
+    ],
+)
+def test_a_changed_table_calls_only_for_the_notebooks_that_read_it(again: Path, table: str, stages: set[str]) -> None:
+    path = again / f"data/raw/{table}.csv"
+    path.write_text(path.read_text(encoding="utf-8").rstrip("\n"), encoding="utf-8")
+    status = command(again, "python", "-m", "dvc", "status", "--json", PYTHONPATH=str(again / "src"))
+    assert set(json.loads(status.stdout)) == {"check"} | stages
+
+
 def test_metrics_and_plots_are_shown(finished: Path) -> None:
     metrics = command(finished, "python", "-m", "dvc", "metrics", "show", "--json")
     shown = json.loads(metrics.stdout)[""]["data"]["data/processed/synthesis/metrics.json"]["data"]

@@ -103,6 +103,36 @@ def test_uncounted_documents_bound_the_share():
     assert transmission.uncounted_bounds(study(rows), "51") is None
 
 
+def test_the_other_provinces_are_read_to_the_same_depth_and_clustered_by_province():
+    rows = [
+        ("own", "50", None, {}),
+        ("states", "51", None, {}),
+        ("states-none", "51", None, {}),
+        ("skills", "33", None, {"theme": "skills"}),
+        ("unread", "33", None, {"excerpt_reaches": "preamble"}),
+        ("city", "44", None, {"level": "city"}),
+    ]
+    tables = study(rows, targets=[("states", 1.0, 2025), ("own", 1.0, 2025)])
+    others = transmission.others_share(tables, "50", 0.95)
+    assert (others.value, others.n, others.clusters) == (pytest.approx(1 / 3), 3, 2)
+    alike = transmission.others_share(tables, "50", 0.95, "themes")
+    assert (alike.value, alike.n, alike.clusters) == (0.5, 2, 1)
+
+
+def test_a_variant_of_c1_1_keeps_its_own_documents():
+    rows = [
+        ("integration", "50", None, {}),
+        ("skills", "50", None, {"theme": "skills"}),
+        ("uncounted", "50", None, {"n_quant_targets": None}),
+    ]
+    tables = study(rows, targets=[("skills", 1.0, 2025)])
+    themes, uncounted = (
+        transmission.dated_target_share(tables, "50", 0.95, C1["C1.1"], variant) for variant in ("themes", "uncounted")
+    )
+    assert (themes.value, themes.n) == (0, 1)
+    assert (uncounted.value, uncounted.n) == (pytest.approx(1 / 3), 3)
+
+
 def test_interval_of_the_share_is_wilsons():
     # Newcombe 1998, table I: 15 of 148 gives 0.0624 to 0.1605.
     rows = [(f"d{number:03}", "50", None, {}) for number in range(148)]
