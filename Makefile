@@ -38,7 +38,7 @@ clean: ## remove what `make repro` computes, and the environment; never data/raw
 	@echo "Removing .venv $(MADE)"
 	@rm -rf .venv $(MADE)
 
-.venv/installed: pyproject.toml requirements.lock requirements-build.lock
+.venv/packages: requirements.lock requirements-build.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "chanjiao needs Python 3.11; install it, or run make with PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
@@ -47,5 +47,10 @@ clean: ## remove what `make repro` computes, and the environment; never data/raw
 	@$(PYTHON) -m venv --clear .venv
 	@$(PIP) install --require-hashes -r requirements-build.lock
 	@$(PIP) install --require-hashes --no-build-isolation -r requirements.lock
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Python reads the link to src in the locale's encoding: a relative one is plain ASCII wherever the folder lies.
+.venv/installed: pyproject.toml .venv/packages
+	@LC_ALL=C.UTF-8 $(PIP) install --no-deps --no-build-isolation --editable .
+	@for link in .venv/lib/python*/site-packages/__editable__.chanjiao-*.pth; do echo ../../../../src > "$$link"; done
 	@touch $@

@@ -2,8 +2,11 @@
 
 import os
 import re
+import shutil
 import stat
 import subprocess
+import sys
+import sysconfig
 import tomllib
 from pathlib import Path
 
@@ -89,13 +92,34 @@ def test_a_python_that_cannot_serve_is_refused_in_one_sentence(tmp_path: Path, r
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\ncase "$2" in *{refused}*) exit 1;; esac\n')
     python.chmod(python.stat().st_mode | stat.S_IXUSR)
-    done = make(tmp_path, ".venv/installed", f"PYTHON={python}")
+    done = make(tmp_path, ".venv/packages", f"PYTHON={python}")
     assert done.returncode != 0 and sentence in done.stdout and "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_folder_with_a_chinese_name_is_installed_and_runs_in_any_locale(tmp_path: Path) -> None:
+    folder = tmp_path / "另一个 folder"
+    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
+    for name in ("Makefile", "pyproject.toml", "README.md", "LICENSE", "dvc.yaml", *LOCKS):
+        shutil.copy(ROOT / name, folder / name)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / ".venv"], check=True)
+    (site,) = (folder / ".venv/lib").glob("python*/site-packages")
+    (site / "packages.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (folder / ".venv/packages").touch()
+    plain = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(tmp_path)}
+    words = ["make", ".venv/installed"]
+    done = subprocess.run(words, cwd=folder, env=plain, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    program = [folder / ".venv/bin/python", "-c", "import chanjiao; print(ascii(chanjiao.__file__))"]
+    found = subprocess.run(program, cwd=tmp_path, env=plain, capture_output=True, text=True)
+    assert found.stdout.strip() == ascii(str(folder / "src/chanjiao/__init__.py")), found.stderr
+    helped = subprocess.run([folder / ".venv/bin/chanjiao", "--help"], env=plain, capture_output=True, text=True)
+    assert helped.returncode == 0 and "render" in helped.stdout
 
 
 def test_an_installed_environment_is_not_installed_again(tmp_path: Path) -> None:
     for name in ("Makefile", "pyproject.toml", *LOCKS):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/packages").touch()
     (tmp_path / ".venv/installed").touch()
     assert "up to date" in make(tmp_path, ".venv/installed", "PYTHON=false").stdout
