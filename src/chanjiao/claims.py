@@ -40,13 +40,17 @@ def decide(rule: Rule, interval: tuple[float, float] | None, scale: float = 1.0)
     return UNDECIDED
 
 
+def threshold(condition: Rule) -> float:
+    """The number that a condition of a rule compares with, whether it asks for a bound below or above it."""
+    return condition["below"] if "below" in condition else condition["above"]
+
+
 def _holds(condition: Rule | None, interval: tuple[float, float], scale: float) -> bool:
     if condition is None:
         return False
     bound = interval[BOUNDS[condition["bound"]]]
-    if "below" in condition:
-        return bound < condition["below"] * scale
-    return bound > condition["above"] * scale
+    limit = threshold(condition) * scale
+    return bound < limit if "below" in condition else bound > limit
 
 
 def counted(number: int, count: str) -> str:

@@ -16,6 +16,7 @@ import pypandoc
 from fontTools import subset
 from nbformat import NotebookNode
 
+from chanjiao.pipeline import NATION, PROCESSED
 from chanjiao.project import load_params
 from chanjiao.results import extract, to_json
 
@@ -73,12 +74,12 @@ def gather(root: Path, province: str) -> list[str]:
 
 
 def _folder(root: Path, room: str, province: str) -> Path:
-    for code in (province, "00"):
-        folder = root / "data" / "processed" / room / code
+    for code in (province, NATION):
+        folder = root / PROCESSED / room / code
         if folder.is_dir():
             return folder
     raise RenderError(
-        f"data/processed/{room} holds nothing for province {province}; expected an executed notebook; run `dvc repro`"
+        f"{PROCESSED}/{room} holds nothing for province {province}; expected an executed notebook; run `dvc repro`"
     )
 
 

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from nbformat import NotebookNode
 
 from chanjiao import figures
+from chanjiao.pipeline import NATION, PROCESSED
 from chanjiao.statistics import Estimate
 
 RESULT = "application/vnd.chanjiao.result+json"
@@ -276,8 +277,8 @@ def read_results(root: Path, province: str) -> dict[str, Any]:
     ResultError if there is none.
     """
     merged: dict[str, Any] = {}
-    for code in ("00", province):
-        for path in sorted((root / "data" / "processed").glob(f"*/{code}/results.json")):
+    for code in (NATION, province):
+        for path in sorted((root / PROCESSED).glob(f"*/{code}/results.json")):
             if path.parts[-3] != "synthesis":
                 merged.update(json.loads(path.read_text(encoding="utf-8"))["results"])
     if not merged:

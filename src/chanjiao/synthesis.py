@@ -9,7 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chanjiao import figures
-from chanjiao.claims import BOUNDS, CONTRADICTED, INSUFFICIENT, MIXED, SUPPORTED, UNDECIDED, counted, judge_claim
+from chanjiao.claims import (
+    BOUNDS,
+    CONTRADICTED,
+    INSUFFICIENT,
+    MIXED,
+    SUPPORTED,
+    UNDECIDED,
+    counted,
+    judge_claim,
+    threshold,
+)
 from chanjiao.results import ResultError, read_estimate
 from chanjiao.statistics import Estimate
 
@@ -157,7 +167,7 @@ def _further_rows(rule: Mapping[str, Any], judged: Mapping[str, Any]) -> tuple[i
 def _variants_disagree(rule: Mapping[str, Any], judged: Mapping[str, Any]) -> bool:
     """Whether the readings that must agree lie on both sides of a threshold: no number of rows makes them agree."""
     values = [value for value in judged["variants"].values() if value is not None]
-    limits = [condition.get("below", condition.get("above")) for condition in _conditions(rule)]
+    limits = [threshold(condition) for condition in _conditions(rule)]
     return any(min(values, default=limit) < limit < max(values, default=limit) for limit in limits)
 
 
@@ -170,14 +180,14 @@ def _factor(rule: Mapping[str, Any], judged: Mapping[str, Any], verdict: str) ->
     if condition is None:
         return None
     side = "below" if "below" in condition else "above"
-    threshold, value, end = condition[side], judged["value"], judged["interval"][BOUNDS[condition["bound"]]]
-    if value == threshold or (value < threshold) != (side == "below"):
+    limit, value, end = threshold(condition), judged["value"], judged["interval"][BOUNDS[condition["bound"]]]
+    if value == limit or (value < limit) != (side == "below"):
         return None
     if rule["unit"] in ("ratio", "rate ratio"):
         if min(value, end) <= 0:
             return math.inf
-        threshold, value, end = math.log(threshold), math.log(value), math.log(end)
-    return ((end - value) / (threshold - value)) ** 2
+        limit, value, end = math.log(limit), math.log(value), math.log(end)
+    return ((end - value) / (limit - value)) ** 2
 
 
 def joint_display(claims: Mapping[str, Any], verdicts: Mapping[str, Any], results: Mapping[str, Any]) -> pd.DataFrame:
@@ -288,7 +298,7 @@ def _limits(judged: Mapping[str, Any], rule: Mapping[str, Any]) -> tuple[float, 
     if rule["unit"] == "rank score":
         return -1.0, 1.0
     shown = [] if judged["value"] is None else [judged["value"], *(judged["interval"] or ())]
-    thresholds = [condition.get("below", condition.get("above")) for condition in _conditions(rule)]
+    thresholds = [threshold(condition) for condition in _conditions(rule)]
     points = thresholds + [point for point in shown if math.isfinite(point)]
     low, high = min(points), max(points)
     margin = 0.25 * (high - low) or 0.5
