@@ -19,11 +19,10 @@ from chanjiao.bias import bias_surface, tipping_sensitivity
 from chanjiao.claims import SUPPORTED, Rule, decide
 from chanjiao.events import MARKS, Reading
 from chanjiao.rowflow import RowFlow
-from chanjiao.statistics import Estimate, cluster_share, percentile_interval, stratified_ratio, wilson
+from chanjiao.statistics import TINY, Estimate, cluster_share, stratified_ratio, wilson, within_slope
 
 DEEP = 3  # marks from which an agreement counts as concrete
 JOINT_BODY = "c_governance"
-TINY = 1e-9  # sums of squares below this are rounding, not spread
 COUNTED = {"n": "events", "clusters": "pages", "n_other": "events elsewhere", "clusters_other": "pages elsewhere"}
 
 
@@ -136,31 +135,21 @@ def class_trend(
 ) -> Estimate:
     """Return C5.1, the slope of depth on the partner size class (0, 1, 2) within form, consortia excluded.
 
-    Least squares with a fixed effect per form, by the theorem of Frisch and Waugh (Econometrica 1 (1933), 387-401);
-    the trend is linear because three classes bear no more. The interval resamples pages (cluster bootstrap, Cameron,
-    Gelbach and Miller, Review of Economics and Statistics 90 (2008), 414-427); the p value permutes the size class
-    between pages of a form.
+    Least squares with a fixed effect per form, because three classes bear no more than a line; CR2 errors by page (see
+    `statistics.within_slope`). The p value permutes the size class between pages of a form.
     """
     used = sized_events(reading, province).frame
     if used.empty:
         return _missing(0, province, rule)
-    form, _ = pd.factorize(events.form(used, reading.passes), sort=True)
-    page, pages = pd.factorize(used[reading.cluster], sort=True)
-    size, depth = used["size_class"].to_numpy(float), events.depth(used, reading.passes).to_numpy(float)
-    rng = np.random.default_rng(seed)
-    sums = _cluster_sums(size, depth, form, page)
-    weights = rng.multinomial(len(pages), np.full(len(pages), 1 / len(pages)), size=draws)
-    slopes = within_slope(np.einsum("dc,cfk->dfk", weights, sums))
-    return Estimate(
-        float(within_slope(sums.sum(axis=0))),
-        percentile_interval(slopes, confidence) if len(pages) > 1 else None,
-        len(used),
-        len(pages),
-        effective_n=float(len(pages)),
-        p_value=_trend_p(size, depth, form, page, rng, draws),
-        unit=rule["unit"],
-        rows=_rows(used),
+    frame = used.assign(
+        depth=events.depth(used, reading.passes),
+        form=events.form(used, reading.passes),
+        size_class=used["size_class"].astype(float),
     )
+    trend = within_slope(frame, "size_class", "depth", "form", reading.cluster, confidence, rule["unit"])
+    if trend.value is not None:
+        trend = trend.with_(p_value=_trend_p(frame, reading.cluster, np.random.default_rng(seed), draws))
+    return trend.with_(rows=_rows(used))
 
 
 def variants(indicator: Callable[..., Estimate], readings: Mapping[str, Reading], *options: Any) -> dict[str, Estimate]:
@@ -168,29 +157,10 @@ def variants(indicator: Callable[..., Estimate], readings: Mapping[str, Reading]
     return {name: indicator(reading, *options) for name, reading in readings.items()}
 
 
-def within_slope(sums: np.ndarray) -> np.ndarray:
-    """Return the slope of y on x with a fixed effect per group, from sums (..., groups, [n, x, y, xx, xy]).
-
-    Not a number where x does not vary within any group.
-    """
-    n, x, y, xx, xy = np.moveaxis(sums, -1, 0)
-    n = np.where(n > 0, n, 1)
-    spread, together = (xx - x * x / n).sum(axis=-1), (xy - x * y / n).sum(axis=-1)
-    varies = spread > TINY
-    return np.where(varies, together / np.where(varies, spread, 1), np.nan)
-
-
-def _cluster_sums(x: np.ndarray, y: np.ndarray, group: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    sums = np.zeros((cluster.max() + 1, group.max() + 1, 5))
-    np.add.at(sums, (cluster, group), np.column_stack([np.ones(len(x)), x, y, x * x, x * y]))
-    return sums
-
-
-def _trend_p(
-    x: np.ndarray, y: np.ndarray, form: np.ndarray, cluster: np.ndarray, rng: np.random.Generator, draws: int
-) -> float:
-    frame = pd.DataFrame({"x": x, "y": y, "form": form, "cluster": cluster})
-    frame[["x", "y"]] -= frame.groupby("form")[["x", "y"]].transform("mean")
+def _trend_p(used: pd.DataFrame, cluster: str, rng: np.random.Generator, draws: int) -> float:
+    inner = used[["size_class", "depth"]] - used.groupby("form")[["size_class", "depth"]].transform("mean")
+    form, _ = pd.factorize(used["form"], sort=True)
+    frame = inner.set_axis(["x", "y"], axis="columns").assign(form=form, cluster=used[cluster])
     units = frame.groupby("cluster", sort=True).agg(x=("x", "mean"), y=("y", "sum"), form=("form", "min"))
     observed = abs((units["x"] * units["y"]).sum())
     simulated = np.zeros(draws)

@@ -37,6 +37,8 @@ COMPANIONS = {
     "p_value": "probability",
     "tipping": "sensitivity",
     "publishing": "share",
+    "detectable_below": "true value",
+    "detectable_above": "true value",
 }
 
 

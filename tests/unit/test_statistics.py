@@ -16,6 +16,7 @@ from chanjiao.statistics import (
     percentile_interval,
     stratified_ratio,
     wilson,
+    within_slope,
 )
 
 # Pups that survived 21 days, of those alive at 4 days, by litter (Weil 1970; Williams, Biometrics 31 (1975), 949-952).
@@ -256,6 +257,65 @@ def test_benjamini_and_hochbergs_own_example():
     assert q[3] == pytest.approx(0.0095 * 15 / 4)
     assert sum(np.array(p) <= 0.05 / 15) == 3
     assert list(benjamini_hochberg(p[::-1])) == list(q[::-1])
+
+
+points = st.tuples(st.integers(0, 2), st.integers(0, 9), st.integers(0, 2), st.integers(0, 9))
+
+
+@given(st.lists(points, min_size=6, max_size=30))
+def test_the_slope_within_groups_is_least_squares_with_a_fixed_effect_per_group(rows):
+    frame = pd.DataFrame(rows, columns=["x", "y", "group", "cluster"]).astype(float)
+    found = within_slope(frame, "x", "y", "group", "cluster", 0.95)
+    if frame.groupby("group")["x"].nunique().max() == 1:
+        assert found.value is None
+    else:
+        design = np.column_stack([frame["x"], pd.get_dummies(frame["group"]).astype(float)])
+        assert found.value == pytest.approx(OLS(frame["y"], design).fit().params.iloc[0], abs=1e-8)
+
+
+@given(st.lists(points, min_size=6, max_size=30))
+def test_the_error_of_the_slope_is_hc2_where_every_unit_is_its_own_cluster(rows):
+    frame = pd.DataFrame(rows, columns=["x", "y", "group", "cluster"]).assign(cluster=range(len(rows))).astype(float)
+    found = within_slope(frame, "x", "y", "group", "cluster", 0.95)
+    design = np.column_stack([frame["x"], pd.get_dummies(frame["group"]).astype(float)])
+    alone = frame.groupby("group")["x"].transform("size").eq(1).any()
+    if found.interval and not alone and np.linalg.matrix_rank(design) == design.shape[1]:
+        fit = OLS(frame["y"], design).fit()
+        if (fit.get_influence().hat_matrix_diag < 1 - 1e-6).all():
+            reach = (found.interval[1] - found.interval[0]) / 2
+            # A t quantile of at most the residual degrees of freedom, hence never below theirs.
+            assert reach / fit.HC2_se.iloc[0] >= t.ppf(0.975, fit.df_resid) - 1e-6
+
+
+def slopes(y, clusters, x=(0, 1, 2, 0, 1, 2)):
+    frame = pd.DataFrame({"x": x, "y": y, "cluster": clusters, "group": "one"})
+    return within_slope(frame, "x", "y", "group", "cluster", 0.95)
+
+
+def test_the_slope_does_not_hang_on_the_order_of_the_rows():
+    frame = pd.DataFrame({"x": [0, 1, 2, 0, 1, 2], "y": [0, 2, 1, 1, 1, 4], "cluster": list("aabbcd"), "group": "one"})
+    turned = within_slope(frame[::-1], "x", "y", "group", "cluster", 0.95)
+    assert turned.interval == pytest.approx(within_slope(frame, "x", "y", "group", "cluster", 0.95).interval)
+
+
+@pytest.mark.parametrize(
+    ("y", "clusters"),
+    [
+        ((1, 1, 1, 1, 1, 1), "abcdef"),
+        ((0, 1, 2, 0, 1, 2), "abcdef"),
+        ((0, 2, 1, 1, 1, 4), "aaabbb"),
+        ((0, 2, 1, 1, 1, 4), "aaaaaa"),
+    ],
+)
+def test_without_spread_or_below_three_clusters_the_slope_has_no_interval_and_says_why(y, clusters):
+    found = slopes(y, list(clusters))
+    assert found.value is not None
+    assert found.interval is None
+    assert "no interval" in found.reason
+
+
+def test_a_group_with_one_value_of_x_has_no_slope():
+    assert slopes((1, 2, 3, 4, 5, 6), list("abcdef"), x=(1, 1, 1, 1, 1, 1)).value is None
 
 
 def test_nothing_to_adjust_stays_nothing():
