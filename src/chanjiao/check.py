@@ -1,9 +1,9 @@
 """Checking `data/raw/` and `params.yaml`: every problem in one go, what hides other problems first.
 
 `datapackage.json` is the only declaration: types, constraints, keys and rules are read from it (Frictionless Table
-Schema, with the custom properties `partial_date`, `may_be_future`, `collected`, `without_source`, `inherits_source`
-and `rules`), so a constraint added there needs no code here. A file that cannot be read is told once and left out of
-the other checks.
+Schema, with the custom properties `partial_date`, `may_be_future`, `collected`, `without_source`, `inherits_source`,
+`rules` and `coding_passes`), so a constraint added there needs no code here. A file that cannot be read is told once
+and left out of the other checks.
 """
 
 import codecs
@@ -100,6 +100,8 @@ def check(root: Path) -> list[Problem]:
             tables[table.name] = table
     for table in tables.values():
         problems += _table_problems(table, tables, declared["collected"])
+    for coding in declared.get("coding_passes", []):
+        problems += _uncoded_problems(coding, tables)
     files = [f"{RAW}/{description['path']}" for description in declared["resources"]]
     return list(_once_a_cell(_in_order(problems + params_problems(root), files)))
 
@@ -149,6 +151,30 @@ def _package_problems(declared: dict[str, Any]) -> Iterator[Problem]:
         if description["name"] not in exempt and not any(map(_is_source, fields)):
             advice = "add the column and require it, or list the table in without_source or inherits_source"
             yield _package_problem(description["name"], "no required source_id", "a source for every row", advice)
+    columns = {description["name"]: _columns(description) for description in declared["resources"]}
+    for coding in declared.get("coding_passes", []):
+        yield from _coding_problems(coding, columns)
+
+
+def _columns(description: dict[str, Any]) -> list[str]:
+    return [field["name"] for field in description["schema"]["fields"]]
+
+
+def _coding_problems(coding: dict[str, Any], columns: dict[str, list[str]]) -> Iterator[Problem]:
+    place = f"coding_passes.{coding.get('table', '')}"
+    lacking = [part for part in ("table", "key", "passes") if not coding.get(part)]
+    if lacking:
+        yield _package_problem(place, f"no {lacking[0]}", "table, key and passes", f"add the {lacking[0]}")
+        return
+    needed = {coding["table"]: [coding["key"], *coding.get("when", {})]}
+    needed |= {one_pass: [coding["key"]] for one_pass in coding["passes"]}
+    for table, names in needed.items():
+        if table not in columns:
+            yield _unknown_word(place, "table", table, columns)
+            continue
+        for name in names:
+            if name not in columns[table]:
+                yield _unknown_word(place, f"column of {table}", name, columns[table])
 
 
 def _is_source(field: Field) -> bool:
@@ -185,7 +211,7 @@ def _read(root: Path, description: dict[str, Any]) -> tuple[RawTable | None, lis
     if not encoding:
         return None, problems
     layout = _layout(path, encoding)
-    declared = [field["name"] for field in description["schema"]["fields"]]
+    declared = _columns(description)
     problems += _header_problems(file, layout.header, declared)
     broken = [Problem(file, line, "", *complaint) for line, complaint in layout.broken]
     if broken or not set(layout.header) & set(declared):
@@ -558,11 +584,30 @@ def _rule_problems(table: RawTable) -> Iterator[Problem]:
 
 
 def _broken_rule(table: RawTable, rule: dict[str, Any]) -> Iterator[Problem]:
-    met = [table.frame[column] == str(value) for column, value in rule["when"].items()]
-    values = table.frame.loc[reduce(lambda left, right: left & right, met), rule["field"]]
+    values = table.frame.loc[_meets(table, rule["when"]), rule["field"]]
     condition = " when " + " and ".join(f"{column} is {value}" for column, value in rule["when"].items())
     for position, value in _at(_outside(values[values.str.fullmatch(NUMBER)], rule)):
         yield table.problem(position, rule["field"], _range_complaint(value, rule, condition))
+
+
+def _meets(table: RawTable, when: dict[str, Any]) -> "pd.Series[bool]":
+    every = pd.Series(True, index=table.frame.index)
+    return reduce(lambda met, wanted: met & (table.frame[wanted[0]] == str(wanted[1])), when.items(), every)
+
+
+def _uncoded_problems(coding: dict[str, Any], tables: dict[str, RawTable]) -> Iterator[Problem]:
+    """Tell the units of a coded table that no pass codes; a unit that one pass lacks is no problem."""
+    names, key, when = [coding["table"], *coding["passes"]], coding["key"], coding.get("when", {})
+    if not all(name in tables and tables[name].has([key]) for name in names) or not tables[names[0]].has(when):
+        return
+    table, *passes = (tables[name] for name in names)
+    units = table.frame.loc[_meets(table, when), key]
+    coded = {unit for one_pass in passes for unit in one_pass.frame[key]}
+    expected = f"its codes in {' or '.join(one_pass.file for one_pass in passes)}"
+    advice = "code it in one pass at least, or take the row out"
+    for position, unit in _at(units[~units.isin(coded) & (units != "")]):
+        complaint = Complaint(f"{quoted(unit)}, coded in no pass", expected, advice, KEY)
+        yield table.problem(position, key, complaint)
 
 
 _VALUE_CHECKS: tuple[Callable[[Field, Texts, str], Complaints], ...] = (

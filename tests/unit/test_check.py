@@ -37,6 +37,7 @@ def few_tables(project: Path) -> Path:
 
 def keep_few(package: dict[str, Any]) -> None:
     package["resources"] = [resource for resource in package["resources"] if resource["name"] in FEW]
+    package["coding_passes"] = []
 
 
 def edit_package(root: Path, edit: Callable[[dict[str, Any]], Any]) -> None:
@@ -368,6 +369,44 @@ def test_date_in_words_is_told(project: Path) -> None:
     assert "event_date: found 'spring 2024'; expected a date as YYYY, YYYY-MM or YYYY-MM-DD; " in only_problem(project)
 
 
+# --- Coding passes
+
+
+def drop_codes(root: Path, one_pass: str, unit: str) -> None:
+    file = root / f"data/raw/coding/{one_pass}.csv"
+    write(file, [row for row in read(file) if row[0] != unit])
+
+
+@pytest.mark.parametrize(
+    ("table", "unit"), [("cooperation", "CQE-003"), ("literature", "L001"), ("provisions", "BJ-MEAS-A002")]
+)
+def test_a_unit_coded_in_no_pass_is_told_and_one_coded_once_is_not(project: Path, table: str, unit: str) -> None:
+    drop_codes(project, f"{table}_b", unit)
+    assert check(project) == []
+    drop_codes(project, f"{table}_a", unit)
+    key = read(project / f"data/raw/{table}.csv")[0][0]
+    row = row_where(project, f"data/raw/{table}.csv", **{key: unit})
+    assert only_problem(project) == (
+        f"data/raw/{table}.csv:{row} {key}: found '{unit}', coded in no pass; expected its codes in "
+        f"data/raw/coding/{table}_a.csv or data/raw/coding/{table}_b.csv; do code it in one pass at least, or take the "
+        "row out"
+    )
+
+
+def test_a_work_whose_excerpt_is_cut_needs_no_codes(project: Path) -> None:
+    row = row_where(project, "data/raw/literature.csv", excerpt_complete="no")
+    unit = read(project / "data/raw/literature.csv")[row - 1][0]
+    for one_pass in "ab":
+        drop_codes(project, f"literature_{one_pass}", unit)
+    assert check(project) == []
+
+
+def test_a_pass_file_that_is_missing_is_told_once(project: Path) -> None:
+    (project / "data/raw/coding/cooperation_a.csv").unlink()
+    drop_codes(project, "cooperation_b", "CQE-003")
+    assert only_problem(project).startswith("data/raw/coding/cooperation_a.csv:1: found no such file; ")
+
+
 # --- The whole
 
 
@@ -426,6 +465,11 @@ def test_new_constraint_in_the_declaration_needs_no_code(project: Path) -> None:
             lambda p: p["resources"][2]["schema"]["foreignKeys"][0]["reference"].update(resource="provnces"),
             "table 'provnces'",
         ),
+        (lambda p: p["coding_passes"][0].update(passes=[]), "no passes"),
+        (lambda p: p["coding_passes"][0].update(table="provison"), "table 'provison'"),
+        (lambda p: p["coding_passes"][0].update(passes=["provisions_a", "provisions_c"]), "table 'provisions_c'"),
+        (lambda p: p["coding_passes"][1].pop("key"), "no key"),
+        (lambda p: p["coding_passes"][2]["when"].update(excerpt="yes"), "column of literature 'excerpt'"),
     ],
 )
 def test_slip_in_the_declaration_is_told(project: Path, edit: Callable[[dict[str, Any]], Any], found: str) -> None:
