@@ -1,9 +1,10 @@
-"""The command line: `check`, `run` and `render`, the commands of `dvc.yaml`.
+"""The command line: `check`, `run` and `render`, the commands of `dvc.yaml`, and `gaps` for a reader.
 
 What goes wrong is told in plain sentences on stderr, and the exit code is 1 (2 for a wrong command).
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import chanjiao
 from chanjiao.pipeline import PROCESSED
-from chanjiao.project import project_root
+from chanjiao.project import load_params, project_root
 
 PASSED = f"{PROCESSED}/check/passed.txt"
 
@@ -43,6 +44,9 @@ def parser() -> argparse.ArgumentParser:
     run.set_defaults(carry_out=_run)
     render = commands.add_parser("render", help="make the paper from the results")
     render.set_defaults(carry_out=_render)
+    gaps = commands.add_parser("gaps", help="print what further evidence would decide each claim, from the last run")
+    gaps.add_argument("--province", metavar="CODE", help="one province, such as 50; all of params.yaml if left out")
+    gaps.set_defaults(carry_out=_gaps)
     return top
 
 
@@ -96,3 +100,13 @@ def _render(root: Path, options: argparse.Namespace) -> None:
     from chanjiao.render import render
 
     render(root)
+
+
+def _gaps(root: Path, options: argparse.Namespace) -> None:
+    from chanjiao.gaps import read
+
+    provinces = [options.province] if options.province else load_params(root).provinces
+    texts = [read(root, province) for province in provinces]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # names and signs that a terminal's own encoding may lack
+    print("\n".join(texts), end="")

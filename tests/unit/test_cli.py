@@ -1,5 +1,6 @@
 """The command line, in a small project whose parts are the real ones."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 import chanjiao
 from chanjiao import cli
+from chanjiao.gaps import SHOWN
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Path(chanjiao.__file__).parents[1]
@@ -79,8 +81,44 @@ def test_every_command_has_a_line_of_help(capsys: pytest.CaptureFixture[str]) ->
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    commands = {words[0]: words[1:] for words in lines if words and words[0] in ("check", "run", "render")}
-    assert len(commands) == 3 and all(len(words) > 3 for words in commands.values())
+    commands = {words[0]: words[1:] for words in lines if words and words[0] in ("check", "run", "render", "gaps")}
+    assert len(commands) == 4 and all(len(words) > 3 for words in commands.values())
+
+
+def leave_results(project: Path, province: str, name: str) -> None:
+    folder = project / "data/processed/synthesis" / province
+    (folder / "tables").mkdir(parents=True)
+    (folder / "results.json").write_text(json.dumps({"results": {"synthesis.province": {"value": name}}}))
+    rows = (
+        "Claim,Verdict,Indicators,Tables,Further rows,What would decide it\nC3,undecided,C3.2,institutions,9,9 more\n"
+    )
+    (folder / f"tables/{SHOWN}.csv").write_text(rows)
+
+
+def test_gaps_prints_what_would_decide_for_every_province(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    params = (project / "params.yaml").read_text(encoding="utf-8")
+    (project / "params.yaml").write_text(params.replace('["50"]', '["50", "51"]'), encoding="utf-8")
+    leave_results(project, "50", "重庆市")
+    leave_results(project, "51", "Sichuan")
+    assert cli.main(["gaps"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert [line for line in shown.out.splitlines() if "(" in line] == ["重庆市 (50)", "Sichuan (51)"]
+    assert shown.out.count("C3     undecided  9 more") == 2
+    assert cli.main(["gaps", "--province", "51"]) == 0
+    assert capsys.readouterr().out.startswith("Sichuan (51)\n")
+
+
+def test_gaps_without_results_says_how_to_make_them(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["gaps"]) == 1
+    shown = capsys.readouterr()
+    assert "run `make repro`" in shown.err and shown.out == ""
+
+
+def test_gaps_prints_nothing_if_one_province_lacks_results(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    leave_results(project, "50", "Chongqing")
+    assert cli.main(["gaps", "--province", "53"]) == 1
+    assert "synthesis/53/" in capsys.readouterr().err
 
 
 def test_an_error_of_a_developer_keeps_its_traceback(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
