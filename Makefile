@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test paper lab lock clean
+.PHONY: help repro test paper lab bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ paper: .venv/installed ## render the paper from the results there are
 lab: .venv/installed ## open the notebooks in JupyterLab
 	@$(PIP) install --require-hashes -r requirements-lab.lock
 	@python -m jupyter lab notebooks
+
+bench: .venv/installed ## simulate how far intervals and rules can be trusted (some minutes); rewrites benchmarks/*.csv
+	@python benchmarks/simulation.py
 
 lock: ## pin the newest versions of all packages anew (needs uv)
 	$(UV) pyproject.toml --extra test --output-file requirements.lock
