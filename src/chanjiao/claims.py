@@ -4,6 +4,7 @@ A verdict on an indicator is `supported`, `contradicted`, `undecided` or `insuff
 `leaning supported`, `leaning contradicted` or `mixed`.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from chanjiao.statistics import Estimate
 SUPPORTED, CONTRADICTED = "supported", "contradicted"
 UNDECIDED, INSUFFICIENT, MIXED = "undecided", "insufficient data", "mixed"
 BOUNDS = {"lower": 0, "upper": 1}
+# What keeps an indicator from a verdict; the `obstacle` of a judged indicator, None where it is decided.
+MINIMUM, NO_INTERVAL, INTERVAL, VARIANTS, BIAS = "minimum", "no interval", "interval", "variants", "bias"
 COUNTS = {
     "n": ("unit", ""),
     "clusters": ("cluster", ""),
@@ -30,6 +33,11 @@ def load_claims(path: Path) -> dict[str, Any]:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+def indicator_rules(claims: Mapping[str, Any]) -> dict[str, Rule]:
+    """All indicator rules of claims.yaml by id (`C1.1`), in order."""
+    return {name: rule for claim in claims["claims"].values() for name, rule in claim["indicators"].items()}
+
+
 def decide(rule: Rule, interval: tuple[float, float] | None, scale: float = 1.0) -> str:
     """Compare an interval with the thresholds of a rule; `scale` multiplies every threshold (sensitivity analysis)."""
     if interval is None:
@@ -43,6 +51,12 @@ def decide(rule: Rule, interval: tuple[float, float] | None, scale: float = 1.0)
 def threshold(condition: Rule) -> float:
     """The number that a condition of a rule compares with, whether it asks for a bound below or above it."""
     return condition["below"] if "below" in condition else condition["above"]
+
+
+def limits(rule: Rule) -> dict[str, float]:
+    """The thresholds of a rule by the side on which an interval must lie to decide: {"below": 0.25, "above": 0.5}."""
+    conditions = [rule[name] for name in ("supported_when", "contradicted_when") if rule.get(name)]
+    return {"below" if "below" in condition else "above": threshold(condition) for condition in conditions}
 
 
 def _holds(condition: Rule | None, interval: tuple[float, float], scale: float) -> bool:
@@ -73,21 +87,57 @@ def shortfall(rule: Rule, estimate: Estimate | None) -> str | None:
 def judge_indicator(
     rule: Rule, estimate: Estimate | None, variants: Mapping[str, Estimate | None], joining: Rule, scale: float = 1.0
 ) -> dict[str, Any]:
-    """Judge one indicator: its verdict and the reason in words.
+    """Judge one indicator: its verdict, the obstacle to a decision and the reason in words (both None if decided).
 
     `variants` holds the estimates that must agree (the rule's `holds_under`). Order of the steps: minimum, thresholds,
-    variants, bias analysis; each can only take a decision away.
+    variants, bias analysis; each can only take a decision away. Where the interval reaches over a threshold the reason
+    adds what the sample could have found (see the module `power`).
     """
     lacking = shortfall(rule, estimate)
     if lacking or estimate is None:
-        return {"verdict": INSUFFICIENT, "reason": lacking}
+        return {"verdict": INSUFFICIENT, "obstacle": MINIMUM, "reason": lacking}
     if estimate.value is None or estimate.interval is None:
-        return {"verdict": UNDECIDED, "reason": estimate.reason or "there is no interval"}
+        return _undecided(NO_INTERVAL, estimate.reason or "there is no interval")
     verdict = decide(rule, estimate.interval, scale)
     if verdict == UNDECIDED:
-        return {"verdict": UNDECIDED, "reason": "the interval reaches over the threshold"}
-    reason = _unstable(rule, verdict, variants, scale) or _unsafe(rule, verdict, estimate, joining)
-    return {"verdict": UNDECIDED if reason else verdict, "reason": reason}
+        return _undecided(INTERVAL, f"the interval reaches over the threshold; {detectable_in_words(rule, estimate)}")
+    if unstable := _unstable(rule, verdict, variants, scale):
+        return _undecided(VARIANTS, unstable)
+    if unsafe := _unsafe(rule, verdict, estimate, joining):
+        return _undecided(BIAS, unsafe)
+    return {"verdict": verdict, "obstacle": None, "reason": None}
+
+
+def _undecided(obstacle: str, reason: str) -> dict[str, Any]:
+    return {"verdict": UNDECIDED, "obstacle": obstacle, "reason": reason}
+
+
+def detectable_in_words(rule: Rule, estimate: Estimate) -> str:
+    """What the sample of an estimate could have found: "a true value of at most 6% would have been found …".
+
+    Rounded away from the threshold, so that the sentence stays true.
+    """
+    ends = [
+        f"{words} {_in_words(away(value, down), rule['unit'])}"
+        for words, value, down in (
+            ("at most", estimate.detectable_below, True),
+            ("at least", estimate.detectable_above, False),
+        )
+        if value is not None
+    ]
+    subject = f"a true value of {' or '.join(ends)}" if ends else "no true value"
+    return f"{subject} would have been found with 80% power"
+
+
+def away(value: float, down: bool) -> float:
+    """A detectable value with two digits, rounded away from its threshold: down below it, up above it."""
+    # Rounded to six digits first: what rounding errors add must not count as a further step.
+    steps = round(100 * value, 6)
+    return (math.floor(steps) if down else math.ceil(steps)) / 100
+
+
+def _in_words(value: float, unit: str) -> str:
+    return f"{value:.0%}" if unit == "share" else f"{value:.2f}".replace("-", "−")
 
 
 def _unstable(rule: Rule, verdict: str, variants: Mapping[str, Estimate | None], scale: float) -> str | None:
@@ -158,8 +208,7 @@ def _judged(
         "meaning": rule["meaning"],
         "table": rule["table"],
         "unit": rule["unit"],
-        "value": shown.value,
-        "interval": list(shown.interval) if shown.interval else None,
+        **_reading(shown),
         "n": shown.n,
         "clusters": shown.clusters,
         "effective_n": shown.effective_n,
@@ -167,6 +216,12 @@ def _judged(
         "clusters_other": shown.clusters_other,
         "tipping": shown.tipping,
         "publishing": shown.publishing,
-        "variants": {name: variant and variant.value for name, variant in variants.items()},
+        "detectable_below": shown.detectable_below,
+        "detectable_above": shown.detectable_above,
+        "variants": {name: _reading(variant) for name, variant in variants.items() if variant},
         **judge_indicator(rule, estimate, variants, joining, scale),
     }
+
+
+def _reading(estimate: Estimate) -> dict[str, Any]:
+    return {"value": estimate.value, "interval": list(estimate.interval) if estimate.interval else None}

@@ -16,12 +16,14 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from chanjiao import events, figures
+from chanjiao import events, figures, passes
 from chanjiao.figures import PALETTE
 from chanjiao.statistics import Estimate, Interval, cluster_share, percentile_interval
 
 COEFFICIENTS = ("kappa", "alpha", "ac1")
 DRAWS = 2000
+NO_WIDTH = "no interval: the passes never differ, or resampled clusters are all alike"
+NOT_PAIRED = "no unit is coded in both passes"
 
 # The rule that sorts the variables, set before any AC1 was computed, when the counts of marks and a few kappas were
 # known. 0.6 is where Landis and Koch (Biometrics 33 (1977), 159-174) let substantial agreement begin; the lower bound
@@ -41,18 +43,18 @@ CONCRETE = ("s_number", "s_deadline", "s_resource", "s_sanction")
 ARTICLE_CODES: Mapping[str, Sequence[str]] = {"concreteness": ("relevance", "modality", *CONCRETE)}
 
 
-class UnpairedPassesError(ValueError):
-    """A unit is coded in one pass and not in the other, or is no unit of the table at all."""
-
-
 @dataclass(frozen=True)
 class Coding:
-    """The units of `table` in both passes: variables by unit, on one index, and the cluster of each unit."""
+    """The units of `table` coded in both passes: variables by unit, on one index, and the cluster of each unit.
+
+    `coded_once` holds the keys of the units that one pass alone coded; they say nothing of agreement.
+    """
 
     table: str
     first: pd.DataFrame
     second: pd.DataFrame
     clusters: pd.Series
+    coded_once: Sequence[Any] = ()
 
 
 @dataclass(frozen=True)
@@ -71,18 +73,13 @@ class Indicators:
 def pair(table: str, units: pd.DataFrame, pass_a: pd.DataFrame, pass_b: pd.DataFrame, key: str, cluster: str) -> Coding:
     """Return both passes of the rows `units` of `table`, aligned on the column `key`, clustered by column `cluster`.
 
-    Raises UnpairedPassesError when a unit lacks its codes in one of the passes.
+    Units coded in one pass only are left out and named in `coded_once`. Raises passes.UncodedUnitError for a unit that
+    neither pass coded.
     """
-    ids = pd.Index(units[key])
-    first, second = pass_a.set_index(key), pass_b.set_index(key)
-    for name, frame in (("first", first), ("second", second)):
-        absent = ids.difference(frame.index)
-        if len(absent):
-            raise UnpairedPassesError(
-                f"{key} {absent[0]}: found no codes in the {name} pass; expected every unit coded in both passes; "
-                f"do add its row to the coding file ({len(absent)} such units)"
-            )
-    return Coding(table, first.loc[ids], second.loc[ids], units.set_index(key, drop=False)[cluster])
+    twice = passes.coded_twice(units[key], pass_a, pass_b)
+    used = units[twice].set_index(key, drop=False)
+    first, second = (one.set_index(key).loc[used.index] for one in (pass_a, pass_b))
+    return Coding(table, first, second, used[cluster], units.loc[~twice, key].tolist())
 
 
 def agreements(coding: Coding, confidence: float, seed: int) -> dict[str, dict[str, Estimate]]:
@@ -102,14 +99,27 @@ def agreement(coding: Coding, variable: str, confidence: float, seed: int) -> di
     Shares carry Wilson intervals on the effective sample size, coefficients percentile intervals from resampling whole
     clusters. Where the passes never differ a bootstrap has no width: kappa and alpha then have no interval, and AC1
     begins at its value for the lower Wilson bound of the agreement, chance agreement as observed.
+
+    All measures rest on the units coded in both passes. Alpha could take the others in, but with two passes a unit that
+    one of them lacks has no pair of values, and pairs are all that alpha counts. Without any unit coded in both every
+    measure is missing, with the reason.
     """
     first, second = coding.first[variable], coding.second[variable]
+    if first.empty:
+        return _not_measured(coding, variable)
     same = first == second
     observed = cluster_share(same.astype(float), coding.clusters, confidence).with_(rows=_rows(coding, ~same))
     found = {"agreement": observed, **_coefficients(coding, variable, observed, confidence, seed)}
     if _is_mark(first):
         found["prevalence"] = cluster_share((first + second).astype(float) / 2, coding.clusters, confidence)
     return found
+
+
+def _not_measured(coding: Coding, variable: str) -> dict[str, Estimate]:
+    reason = f"{coding.table}.csv: {NOT_PAIRED}, so the agreement of the passes cannot be measured"
+    shares = ("agreement", "prevalence") if _is_mark(coding.first[variable]) else ("agreement",)
+    units = {**dict.fromkeys(shares, "share"), **dict.fromkeys(COEFFICIENTS, "coefficient")}
+    return {name: Estimate.missing(unit, 0, reason, clusters=0) for name, unit in units.items()}
 
 
 def categories(coding: Coding) -> list[str]:
@@ -147,7 +157,8 @@ def confusions(coding: Coding) -> pd.DataFrame:
 def standing(measures: Mapping[str, Estimate]) -> str:
     """Return `weak`, `rare` or `usable` for the measures of one variable.
 
-    weak: the interval of AC1 begins below WEAK_BELOW. rare: not weak, but under RARE_BELOW units have the mark.
+    weak: the interval of AC1 begins below WEAK_BELOW, or there is none. rare: not weak, but under RARE_BELOW units have
+    the mark.
     """
     interval = measures["ac1"].interval
     if interval is None or interval[0] < WEAK_BELOW:
@@ -185,8 +196,12 @@ def summary(found: Mapping[str, Mapping[str, Estimate]]) -> pd.DataFrame:
 def joined_events(
     cooperation: pd.DataFrame, cooperation_a: pd.DataFrame, cooperation_b: pd.DataFrame, sources: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return the events of `events.events`, indexed by the first event_id of each."""
-    frame = events.events(cooperation, cooperation_a, cooperation_b, sources)
+    """Return the events of `events.events`, indexed by the first event_id of each, from rows coded in both passes.
+
+    A row coded once would be compared with itself. Raises passes.UncodedUnitError for a row that neither pass coded.
+    """
+    twice = passes.coded_twice(cooperation["event_id"], cooperation_a, cooperation_b)
+    frame = events.events(cooperation[twice], cooperation_a, cooperation_b, sources)
     return frame.set_index(frame["rows"].str[0].rename("event_id"))
 
 
@@ -273,7 +288,8 @@ def hanging(indicators: Indicators, confidence: float) -> dict[str, Estimate]:
         part = first.notna() | second.notna()
         differs = part & (first.fillna(-1) != second.fillna(-1))
         share = cluster_share(differs[part].astype(float), indicators.coding.clusters[part], confidence)
-        found[name] = share.with_(rows=_rows(indicators.coding, differs))
+        reason = share.reason and f"no unit of {indicators.coding.table}.csv coded in both passes belongs to {name}"
+        found[name] = share.with_(rows=_rows(indicators.coding, differs), reason=reason)
     return found
 
 
@@ -316,8 +332,8 @@ def draw_agreement(summaries: Mapping[str, pd.DataFrame]) -> Figure:
     axes[-1, 0].set_xlabel(
         "AC1 with interval (blue) and kappa (orange diamond); the interval must clear the dashed line"
     )
-    lowest = min(frame[["ac1_low", "kappa"]].min().min() for frame in summaries.values())
-    axes[-1, 0].set_xlim(min(WEAK_BELOW, np.floor(10 * lowest) / 10) - 0.05, 1.01)
+    lowest = pd.concat(list(summaries.values()))[["ac1_low", "kappa"]].min().min()
+    axes[-1, 0].set_xlim(np.fmin(WEAK_BELOW, np.floor(10 * lowest) / 10) - 0.05, 1.01)
     return figure
 
 
@@ -370,8 +386,9 @@ def _coefficients(
     drawn = _from_tables(_resampled(tables, seed))
     values = {"kappa": float(cohens_kappa(total, return_results=False)), "alpha": _alpha(first, second)}
     values["ac1"] = gwet_ac1(total)
+    intervals = {name: _interval(name, drawn[name], total, observed, confidence) for name in values}
     return {
-        name: blank.with_(value=value, interval=_interval(name, drawn[name], total, observed, confidence))
+        name: blank.with_(value=value, interval=intervals[name], reason=None if intervals[name] else NO_WIDTH)
         for name, value in values.items()
     }
 
@@ -426,6 +443,9 @@ def _interval(
 
 
 def _draw_agreement_panel(axis: Axes, frame: pd.DataFrame) -> None:
+    if frame["n"].eq(0).all():
+        figures.no_data_panel(axis, NOT_PAIRED)
+        return
     ordered = frame.sort_values(["ac1", "variable"], ascending=[True, False], ignore_index=True)
     shown = ordered[["ac1", "ac1_low", "ac1_high"]].set_axis(["value", "low", "high"], axis="columns")
     for place, row in enumerate(shown.to_dict("records")):
@@ -440,8 +460,11 @@ def _draw_agreement_panel(axis: Axes, frame: pd.DataFrame) -> None:
 
 
 def _draw_confusion_panel(axis: Axes, counts: pd.DataFrame) -> None:
+    if counts.empty:
+        figures.no_data_panel(axis, NOT_PAIRED)
+        return
     size, same = len(counts), np.eye(len(counts), dtype=bool)
-    shade = np.where(same, 0.0, counts / max(counts.to_numpy()[~same].max(), 1))
+    shade = np.where(same, 0.0, counts / counts.to_numpy()[~same].max(initial=1))
     axis.imshow(shade, cmap=LinearSegmentedColormap.from_list("differ", ["#ffffff", PALETTE["orange"]]), vmin=0, vmax=1)
     for (down, across), number in np.ndenumerate(counts.to_numpy()):
         if number:

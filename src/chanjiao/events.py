@@ -1,13 +1,15 @@
 """School-enterprise events: the rows of `cooperation.csv` that tell one event joined, with its marks in both passes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+from chanjiao.passes import completed
 
 # The nine marks of concreteness. c_responsible was almost never visible and c_followup weakly agreed: both stay out.
 MARKS = (
@@ -54,6 +56,18 @@ BODY_FIRST = ("missing", "cut", "complete")  # an event is complete only if all 
 
 # How the two coding passes become one: their mean, one pass alone, a mark given by both, a mark given by either.
 Passes = Literal["mean", "a", "b", "both", "either"]
+
+# The choices by which the events can be read otherwise, with their levels (`multiverse` in claims.yaml).
+LEVELS: dict[str, tuple[str, ...]] = {
+    "codes": get_args(Passes),
+    "sources": ("all", "official"),
+    "unit": ("event", "row"),
+    "clustering": ("page", "college"),
+    "body": ("all", "complete"),
+    "dating": ("all", "dated"),
+}
+SAMPLE = ("codes", "sources", "unit", "body", "dating")  # those that decide which events are read
+READ_ALIKE = ("mean", "a", "both", "either")  # codes under which form and signing follow pass A
 
 # How the rows of one event become one; a name in _ORDERS is compared by its place there.
 _ORDERS = {"signed": SIGNED_FIRST, "signed_b": SIGNED_FIRST, "body": BODY_FIRST}
@@ -103,6 +117,36 @@ def readings(frame: pd.DataFrame, ungrouped: pd.DataFrame) -> dict[str, Reading]
     }
 
 
+def chosen(frames: Mapping[str, pd.DataFrame], choice: Mapping[str, str]) -> Reading:
+    """Return the reading that a level for each of LEVELS asks for.
+
+    `frames` holds the result of `events` as `event` and the same with `grouped=False` as `row`.
+    """
+    frame = frames[choice["unit"]]
+    every = pd.Series(True, index=frame.index)
+    keep = (
+        {"all": every, "official": frame["official"]}[choice["sources"]]
+        & {"all": every, "complete": frame["body"] == "complete"}[choice["body"]]
+        & {"all": every, "dated": frame["dated"]}[choice["dating"]]
+    )
+    return Reading(frame[keep], cast(Passes, choice["codes"]), choice["clustering"])
+
+
+def categories(choice: Mapping[str, str]) -> dict[str, str]:
+    """Return the choice with the one pass as codes that form and signing follow: A, unless B is read alone."""
+    return {**choice, "codes": "a" if choice["codes"] in READ_ALIKE else "b"}
+
+
+def coded(frame: pd.DataFrame, names: Sequence[str], passes: Passes) -> list[pd.DataFrame]:
+    """Return the marks `names` of both passes if their mean is taken, else the one table of marks that `passes` makes.
+
+    For `bias.corrected_shares`, which takes the mean over tables of 0 and 1.
+    """
+    if passes == "mean":
+        return [frame[[f"{name}_{one_pass}" for name in names]].astype(float) for one_pass in "ab"]
+    return [pd.DataFrame({name: mark(frame, name, passes) for name in names}, index=frame.index)]
+
+
 def events(
     cooperation: pd.DataFrame,
     cooperation_a: pd.DataFrame,
@@ -115,6 +159,7 @@ def events(
 
     An event is an `event_group` (with `grouped=False` every row is its own event). An event told for colleges of
     two provinces is one event in each of them. A mark is 1 in a pass if any row of the event has it in that pass.
+    A row coded in one pass only has that pass's codes in both (`passes.completed`, which says what it refuses).
 
     Columns:
       event, province_code   the key: event_group (or event_id) and GB/T 2260 code
@@ -173,12 +218,14 @@ def signed(frame: pd.DataFrame, passes: Passes = "mean") -> pd.Series:
 
 def mark(frame: pd.DataFrame, name: str, passes: Passes = "mean") -> pd.Series:
     """Return the mark `name` of each event under `passes`: 0 or 1, for `mean` also 0.5."""
-    return _combined(frame[f"{name}_a"], frame[f"{name}_b"], passes).rename(name)
+    a, b = (frame[f"{name}_{one_pass}"].to_numpy(float) for one_pass in "ab")
+    return pd.Series(_combined(a, b, passes), frame.index, name=name)
 
 
 def marks(frame: pd.DataFrame, passes: Passes = "mean") -> pd.DataFrame:
     """Return the nine marks of each event under `passes`, one column per mark."""
-    return pd.DataFrame({name: mark(frame, name, passes) for name in MARKS}, index=frame.index)
+    a, b = (frame[[f"{name}_{one_pass}" for name in MARKS]].to_numpy(float) for one_pass in "ab")
+    return pd.DataFrame(_combined(a, b, passes), frame.index, MARKS)
 
 
 def depth(frame: pd.DataFrame, passes: Passes = "mean") -> pd.Series:
@@ -193,21 +240,19 @@ def at_least(frame: pd.DataFrame, number: int, passes: Passes = "mean") -> pd.Se
     return (depth(frame, passes) >= number).astype(float)
 
 
-def _combined(a: pd.Series, b: pd.Series, passes: Passes) -> pd.Series:
-    ways = {"mean": (a + b) / 2, "a": a, "b": b, "both": a * b, "either": a.where(a >= b, b)}
-    return ways[passes].astype(float)
+def _combined(a: np.ndarray, b: np.ndarray, passes: Passes) -> np.ndarray:
+    return {"mean": (a + b) / 2, "a": a, "b": b, "both": a * b, "either": np.maximum(a, b)}[passes]
 
 
 def _coded_rows(
     cooperation: pd.DataFrame, cooperation_a: pd.DataFrame, cooperation_b: pd.DataFrame, sources: pd.DataFrame
 ) -> pd.DataFrame:
     codes = [*MARKS, "form", "signed", "phrase_only"]
-    a = cooperation_a[["event_id", *codes]].rename(columns={mark: f"{mark}_a" for mark in MARKS})
-    b = cooperation_b[["event_id", *codes]].rename(columns={code: f"{code}_b" for code in codes})
+    a, b = completed(cooperation["event_id"], cooperation_a, cooperation_b)
     rows = (
         cooperation.sort_values("event_id", ignore_index=True)
-        .merge(a, on="event_id", validate="one_to_one")
-        .merge(b, on="event_id", validate="one_to_one")
+        .join(a[codes].rename(columns={mark: f"{mark}_a" for mark in MARKS}), on="event_id", validate="one_to_one")
+        .join(b[codes].add_suffix("_b"), on="event_id", validate="one_to_one")
         .merge(sources[["source_id", "official"]], on="source_id", validate="many_to_one")
     )
     rows["official"] = rows["official"] != "no"

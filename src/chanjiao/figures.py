@@ -30,6 +30,14 @@ PALETTE = {
     "sky": "#56b4e9",
 }
 CYCLE = ("blue", "orange", "green", "purple", "yellow", "sky")
+# Of the verdicts of `claims`, one that only leans in the colour of its direction, but pale.
+VERDICT_COLOURS = {
+    "supported": "orange",
+    "contradicted": "blue",
+    "mixed": "purple",
+    "undecided": "grey",
+    "insufficient data": "light",
+}
 WIDTH = 7.2  # inches, the text width of the page
 DPI = 150
 
@@ -86,9 +94,17 @@ def new(
 def no_data(reason: str) -> Figure:
     """A plain panel that says why there is nothing to draw."""
     figure, axes = new(1.6)
-    axes[0, 0].set_axis_off()
-    axes[0, 0].text(0.5, 0.5, f"No data: {reason}", ha="center", va="center", color=PALETTE["grey"], wrap=True)
+    no_data_panel(axes[0, 0], reason)
     return figure
+
+
+def no_data_panel(axis: Axes, reason: str) -> None:
+    """Say in a panel why there is nothing to draw in it."""
+    axis.set_axis_off()
+    axis.text(
+        0.5, 0.5, f"No data: {reason}", ha="center", va="center", color=PALETTE["grey"], wrap=True,
+        transform=axis.transAxes,
+    )  # fmt: skip
 
 
 def interval_plot(

@@ -19,9 +19,10 @@ from matplotlib.ticker import PercentFormatter
 from scipy.stats import fisher_exact
 from scipy.stats.contingency import odds_ratio
 
-from chanjiao import figures
+from chanjiao import figures, power
 from chanjiao.events import Passes, mark
 from chanjiao.figures import PALETTE
+from chanjiao.passes import completed
 from chanjiao.statistics import Estimate, benjamini_hochberg, cluster_share, percentile_interval
 
 STUDY_DOI = "10.6007/ijarped/v15-i1/27581"  # the study whose claims are tested; it cannot testify for itself
@@ -81,12 +82,12 @@ def coded_works(literature: pd.DataFrame, literature_a: pd.DataFrame, literature
 
     Columns: those of `literature`; CODE_a and CODE_b (0 or 1) for every code; study (whether it is the study under
     test); method (pass A). The marks of a cut excerpt are missing, not 0, so its work is left out.
+    A work coded in one pass only has that pass's codes in both (`passes.completed`, which says what it refuses).
     """
     frame = literature[literature["excerpt_complete"] == "yes"].sort_values("work_id", ignore_index=True)
-    for suffix, codes in (("_a", literature_a), ("_b", literature_b)):
-        named = codes[["work_id", *CODES]].rename(columns={code: code + suffix for code in CODES})
-        frame = frame.merge(named, on="work_id", validate="one_to_one")
-    frame = frame.merge(literature_a[["work_id", "method"]], on="work_id", validate="one_to_one")
+    first, second = completed(frame["work_id"], literature_a, literature_b)
+    for part in (first[list(CODES)].add_suffix("_a"), second[list(CODES)].add_suffix("_b"), first[["method"]]):
+        frame = frame.join(part, on="work_id", validate="one_to_one")
     return frame.assign(study=frame["doi"].str.lower() == STUDY_DOI)
 
 
@@ -180,15 +181,17 @@ def associations(works: pd.DataFrame, confidence: float) -> pd.DataFrame:
 
     Columns: problem, remedy; together (works with both, mean of the passes); for each pass odds_ratio_*, low_*, high_*
     (conditional maximum likelihood with exact interval), p_* (Fisher's exact test, two-sided), q_* (Benjamini and
-    Hochberg over all pairs of a pass); holds (q below 1 - confidence, same direction, in both passes). An odds ratio is
-    missing where a code occurs in no work or in all. Agresti, Categorical Data Analysis (3rd ed., 2013), section 16.5.
+    Hochberg over all pairs of a pass), found_below_*, found_above_* (the odds ratios nearest to 1 that the test would
+    find with 80 % power, see `power.odds_ratios`, at the level that a pair must pass if it alone held); holds (q below
+    1 - confidence, same direction, in both passes); n (works). An odds ratio is missing where a code occurs in no work
+    or in all. Agresti, Categorical Data Analysis (3rd ed., 2013), section 16.5.
     """
     first, second = (_pass_associations(marks(works, list(CODES), one_pass), confidence) for one_pass in ("a", "b"))
     frame = first.merge(second, on=["problem", "remedy"], suffixes=("_a", "_b"), validate="one_to_one")
     frame.insert(2, "together", (frame.pop("together_a") + frame.pop("together_b")) / 2)
     small = frame[["q_a", "q_b"]].max(axis="columns") < 1 - confidence
     same_way = (frame["odds_ratio_a"] > 1) == (frame["odds_ratio_b"] > 1)
-    return frame.assign(holds=small & same_way)
+    return frame.assign(holds=small & same_way, n=len(works))
 
 
 def answers(frame: pd.DataFrame) -> pd.DataFrame:
@@ -204,8 +207,12 @@ def readable_pairs(frame: pd.DataFrame) -> pd.DataFrame:
     shown["works with both"] = frame["together"]
     for one_pass, name in (("a", "first pass"), ("b", "second pass")):
         values = zip(*(frame[f"{part}_{one_pass}"] for part in ("odds_ratio", "low", "high", "q")), strict=True)
-        shown[name] = [f"{value:.3g} ({low:.3g} to {high:.3g}), q {q:.2g}" for value, low, high, q in values]
-    return shown.assign(holds=frame["holds"].map({True: "yes", False: "no"}))
+        shown[name] = [
+            f"{value:.3g} ({low:.3g} to {high:.3g}), q {q:.2g}" if pd.notna(value) else "a code in no work or in all"
+            for value, low, high, q in values
+        ]
+        shown[f"found from, {name}"] = frame[f"found_above_{one_pass}"].map("{:.1f}".format, na_action="ignore")
+    return shown.assign(works=frame["n"], holds=frame["holds"].map({True: "yes", False: "no"}))
 
 
 def answer_estimates(frame: pd.DataFrame, n: int) -> dict[str, Estimate]:
@@ -214,7 +221,11 @@ def answer_estimates(frame: pd.DataFrame, n: int) -> dict[str, Estimate]:
     for row in answers(frame).to_dict("records"):
         for one_pass in "ab":
             value, low, high = (float(row[f"{part}_{one_pass}"]) for part in ("odds_ratio", "low", "high"))
-            estimate = Estimate(value, (low, high), n, unit="odds ratio", p_value=float(row[f"p_{one_pass}"]))
+            below, above = (row[f"found_{side}_{one_pass}"] for side in ("below", "above"))
+            estimate = Estimate(
+                value, (low, high), n, n, p_value=float(row[f"p_{one_pass}"]), unit="odds ratio",
+                detectable_below=None if pd.isna(below) else below, detectable_above=None if pd.isna(above) else above,
+            )  # fmt: skip
             if not np.isfinite(value):
                 estimate = Estimate.missing("odds ratio", n, "literature.csv: a cell of the fourfold table is empty")
             found[f"{row['remedy_id'].lower()}.pass_{one_pass}"] = estimate
@@ -258,10 +269,24 @@ def trend(works: pd.DataFrame, codes: Sequence[str], confidence: float, seed: in
         100 * float(observed),
         percentile_interval(100 * slopes(years, marked, weights), confidence),
         len(dated),
+        len(dated),
         unit=unit,
         p_value=float((1 + extreme.sum()) / (DRAWS + 1)),
         rows={"literature": list(dated["work_id"])},
     )
+
+
+def trend_power(found: Estimate, works: pd.DataFrame, codes: Sequence[str], level: float) -> Estimate:
+    """Return a result of `trend` with the trends, down and up, that its permutation test would find with 80 % power.
+
+    `level` is the p value that the test asks for; with Benjamini and Hochberg's correction, that of a trend which alone
+    holds: one minus the confidence over the number of trends (see `power.slope`).
+    """
+    dated = works[works["year"].notna()]
+    reach = power.slope(dated["year"].to_numpy(float), any_of(dated, codes).to_numpy(float), level)
+    if found.value is None or reach is None:
+        return found
+    return found.with_(detectable_below=-100 * reach, detectable_above=100 * reach)
 
 
 def slopes(years: np.ndarray, marked: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -297,6 +322,9 @@ def saturation(works: pd.DataFrame, confidence: float, seed: int) -> pd.DataFram
     """
     ordered = marks(reading_order(works), list(CODES), "both")
     kinds = {"codes": ordered.to_numpy(bool), "pairs": _pairs(ordered)}
+    if ordered.empty:
+        columns = [name + end for name in kinds for end in ("", "_low", "_high")]
+        return pd.DataFrame(columns=["works", *columns], dtype=float)
     rng = np.random.default_rng(seed)
     orders = [rng.permutation(len(ordered)) for _ in range(SATURATION_DRAWS)]
     frame = pd.DataFrame({"works": np.arange(1, len(ordered) + 1)})
@@ -308,8 +336,10 @@ def saturation(works: pd.DataFrame, confidence: float, seed: int) -> pd.DataFram
     return frame
 
 
-def works_until(curve: pd.Series, share: float) -> int:
-    """Return after how many works a curve of `saturation` reaches `share` of its last value."""
+def works_until(curve: pd.Series, share: float) -> int | None:
+    """Return after how many works a curve of `saturation` reaches `share` of its last value; None if that is 0."""
+    if curve.empty or curve.iloc[-1] == 0:
+        return None
     return int(np.argmax(curve.to_numpy() >= share * curve.iloc[-1])) + 1
 
 
@@ -343,6 +373,8 @@ def partitions(network: nx.Graph, seed: int) -> list[list[set[int]]]:
 
     Louvain method: Blondel and others, J. Statistical Mechanics (2008), P10008.
     """
+    if not len(network):
+        return [[]] * LOUVAIN_RUNS
     seeds = np.random.default_rng(seed).integers(0, 2**31, LOUVAIN_RUNS)
     runs = [nx.community.louvain_communities(network, seed=int(number)) for number in seeds]
     return sorted(runs, key=lambda parts: -modularity(network, parts))
@@ -372,6 +404,8 @@ def stability(runs: Sequence[Sequence[set[int]]]) -> float:
 def adjusted_rand(first: Sequence[int], second: Sequence[int]) -> float:
     """Return the agreement of two partitions, 1 if equal, about 0 by chance (Hubert and Arabie, J. Classification 2
     (1985), 193-218)."""
+    if len(first) < 2:
+        return 1.0  # there is no pair on which they could differ
     table = np.zeros((max(first) + 1, max(second) + 1))
     np.add.at(table, (np.asarray(first), np.asarray(second)), 1)
     together = _couples(table).sum()
@@ -410,8 +444,9 @@ def layout(network: nx.Graph, community: Sequence[int]) -> pd.DataFrame:
     places = np.zeros((len(community), 2))
     if linked:
         places[linked] = _apart(_kamada_kawai(network.subgraph(linked)))
-    below = places[:, 1].min() - 4 * GAP
-    places[alone] = [(GAP * (place - (len(alone) - 1) / 2), below) for place in range(len(alone))]
+    below = places[:, 1].min(initial=0) - 4 * GAP
+    across = GAP * (np.arange(len(alone)) - (len(alone) - 1) / 2)
+    places[alone] = np.column_stack([across, np.full(len(alone), below)])
     return pd.DataFrame(places, columns=["x", "y"]).round(3)
 
 
@@ -499,6 +534,8 @@ def draw_associations(frame: pd.DataFrame) -> Figure:
 
 def draw_saturation(curve: pd.DataFrame) -> Figure:
     """Draw the frame of `saturation`: codes at the left, pairs of problem and remedy at the right."""
+    if curve.empty:
+        return figures.no_data("literature.csv holds no work with a complete excerpt")
     figure, axes = figures.new(2.8, columns=2)
     panels = (("codes", "different codes", "blue"), ("pairs", "pairs of problem and remedy", "green"))
     for axis, (name, label, colour) in zip(axes[0], panels, strict=True):
@@ -508,7 +545,8 @@ def draw_saturation(curve: pd.DataFrame) -> Figure:
         axis.step(curve["works"], curve[name], where="post", color=PALETTE[colour], linewidth=1.6)
         axis.set(xlabel="works read, oldest first", title=label, xlim=(0, len(curve) + 1), ylim=(0, None))
         axis.annotate(
-            "any order", (len(curve) / 4, curve[f"{name}_low"].iloc[len(curve) // 4]), (len(curve) / 2.6, 3),
+            "any order", (len(curve) / 4, curve[f"{name}_low"].iloc[len(curve) // 4]),
+            (len(curve) / 2.6, min(3, 0.3 * curve[f"{name}_high"].max())),
             color=PALETTE["grey"], fontsize=8, arrowprops={"arrowstyle": "-", "color": PALETTE["grey"]},
         )  # fmt: skip
     return figure
@@ -520,6 +558,8 @@ def draw_graph(nodes: pd.DataFrame, network: nx.Graph, names: pd.DataFrame) -> F
     `nodes` comes from `graph_nodes`, with a further column `url` that each point leads to in the SVG; `names` from
     `community_table`.
     """
+    if nodes.empty:
+        return figures.no_data("literature.csv holds no work with a complete excerpt")
     figure, axes = figures.new(6.2)
     axis: Axes = axes[0, 0]
     axis.set_axis_off()
@@ -535,6 +575,8 @@ def draw_graph(nodes: pd.DataFrame, network: nx.Graph, names: pd.DataFrame) -> F
     _name_communities(axis, nodes, names)
     _name_study(axis, nodes[nodes["study"]])
     _name_unlinked(axis, nodes[nodes["community"] == 0])
+    if names.empty:
+        axis.update_datalim([(-1, -1), (1, 1)])  # points without a link stand close together: leave room for words
     axis.set_aspect("equal")
     axis.margins(0.08)
     return figure
@@ -630,21 +672,22 @@ def _couples(counts: Any) -> Any:
 
 
 def _pass_associations(held: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    rows = []
+    rows, level = [], (1 - confidence) / (len(PROBLEMS) * len(REMEDIES))
     for problem in PROBLEMS:
         for remedy in REMEDIES:
             has, gets = held[problem] == 1, held[remedy] == 1
             counts = [int(both.sum()) for both in (has & gets, has & ~gets, ~has & gets, ~has & ~gets)]
-            rows.append((problem, remedy, counts[0], *association(np.array(counts).reshape(2, 2), confidence)))
-    names = ["problem", "remedy", "together", "odds_ratio", "low", "high", "p"]
-    frame = pd.DataFrame(rows, columns=names)
+            table = np.array(counts).reshape(2, 2)
+            rows.append((problem, remedy, counts[0], *association(table, confidence), *power.odds_ratios(table, level)))
+    names = ["problem", "remedy", "together", "odds_ratio", "low", "high", "p", "found_below", "found_above"]
+    frame = pd.DataFrame(rows, columns=names).astype({"found_below": float, "found_above": float})
     return frame.assign(q=benjamini_hochberg(frame["p"].tolist()))
 
 
 def _pairs(held: pd.DataFrame) -> np.ndarray:
     """Which pairs of a problem and a remedy each work holds: works x pairs."""
     problems, remedies = held[list(PROBLEMS)].to_numpy(bool), held[list(REMEDIES)].to_numpy(bool)
-    return (problems[:, :, None] & remedies[:, None, :]).reshape(len(held), -1)
+    return (problems[:, :, None] & remedies[:, None, :]).reshape(len(held), len(PROBLEMS) * len(REMEDIES))
 
 
 def _seen(held: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ Depth is the number of nine marks of concreteness. Works on the frame of `events
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,15 +14,29 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from scipy import stats
 
-from chanjiao import events, figures
-from chanjiao.bias import bias_surface, tipping_sensitivity
+from chanjiao import diagnostics, events, figures, multiverse, regression
+from chanjiao.bias import bias_surface, corrected_shares, shares_of_counts, tipping_sensitivity, true_counts
 from chanjiao.claims import SUPPORTED, Rule, decide
-from chanjiao.events import MARKS, Reading
+from chanjiao.diagnostics import pearson_dispersion
+from chanjiao.events import MARKS, READ_ALIKE, SAMPLE, Reading
+from chanjiao.multiverse import Combination, Correct, Evaluate, remembered
 from chanjiao.rowflow import RowFlow
-from chanjiao.statistics import TINY, Estimate, cluster_share, stratified_ratio, wilson, within_slope
+from chanjiao.statistics import (
+    TINY,
+    Estimate,
+    cluster_share,
+    stratified_ratio,
+    stratified_ratios,
+    wilson,
+    within_slope,
+    within_slopes,
+)
 
 DEEP = 3  # marks from which an agreement counts as concrete
 JOINT_BODY = "c_governance"
+STRATA = ["form", "dated"]  # within which the depth of two sides is compared
+CLUSTERS = {"pages": "page", "colleges": "college"}  # left out one by one, by the column that names them
+INFLUENCE_DRAWS = 400  # enough for the intervals of a figure with a dot a deletion; values need no draws
 COUNTED = {"n": "events", "clusters": "pages", "n_other": "events elsewhere", "clusters_other": "pages elsewhere"}
 
 
@@ -118,16 +132,21 @@ def relative_depth(
 
     Within form and dated or undated, by Mantel-Haenszel weights (see `statistics.stratified_ratio`).
     """
+    frame = compared_events(reading, province)
+    if frame.empty:
+        return _missing(0, province, rule)
+    ratio = stratified_ratio(frame, "depth", "side", STRATA, reading.cluster, confidence, seed, draws)
+    return ratio.with_(unit=rule["unit"], rows=_rows(frame))
+
+
+def compared_events(reading: Reading, province: str) -> pd.DataFrame:
+    """Return the events of C2.2 with their depth and form under the reading, and side (1 the province, 0 others)."""
     used = bilateral_events(reading, province).frame
-    frame = used.assign(
+    return used.assign(
         depth=events.depth(used, reading.passes),
         form=events.form(used, reading.passes),
         side=(used["province_code"] == province).astype(int),
     )
-    if frame.empty:
-        return _missing(0, province, rule)
-    ratio = stratified_ratio(frame, "depth", "side", ["form", "dated"], reading.cluster, confidence, seed, draws)
-    return ratio.with_(unit=rule["unit"], rows=_rows(used))
 
 
 def class_trend(
@@ -138,18 +157,23 @@ def class_trend(
     Least squares with a fixed effect per form, because three classes bear no more than a line; CR2 errors by page (see
     `statistics.within_slope`). The p value permutes the size class between pages of a form.
     """
-    used = sized_events(reading, province).frame
-    if used.empty:
+    frame = classed_events(reading, province)
+    if frame.empty:
         return _missing(0, province, rule)
-    frame = used.assign(
+    trend = within_slope(frame, "size_class", "depth", "form", reading.cluster, confidence, rule["unit"])
+    if trend.value is not None:
+        trend = trend.with_(p_value=_trend_p(frame, reading.cluster, np.random.default_rng(seed), draws))
+    return trend.with_(rows=_rows(frame))
+
+
+def classed_events(reading: Reading, province: str) -> pd.DataFrame:
+    """Return the events of C5.1 with their depth and form under the reading, and the size class as a number."""
+    used = sized_events(reading, province).frame
+    return used.assign(
         depth=events.depth(used, reading.passes),
         form=events.form(used, reading.passes),
         size_class=used["size_class"].astype(float),
     )
-    trend = within_slope(frame, "size_class", "depth", "form", reading.cluster, confidence, rule["unit"])
-    if trend.value is not None:
-        trend = trend.with_(p_value=_trend_p(frame, reading.cluster, np.random.default_rng(seed), draws))
-    return trend.with_(rows=_rows(used))
 
 
 def variants(indicator: Callable[..., Estimate], readings: Mapping[str, Reading], *options: Any) -> dict[str, Estimate]:
@@ -204,15 +228,241 @@ def _rows(frame: pd.DataFrame) -> dict[str, list[str]]:
     return {"cooperation": sorted({row for rows in frame["rows"] for row in rows})}
 
 
+# The multiverse
+
+LEVELS = {
+    "forms": ("any", "bilateral"),
+    "depth": ("3", "2", "4"),
+    "scale": ("marks", "root"),
+    "classes": ("three", "two"),
+}
+
+
+def specifications(
+    frames: Mapping[str, pd.DataFrame], province: str, confidence: float, claims: Mapping[str, Any], seed: int
+) -> pd.DataFrame:
+    """Return the four indicators under every combination of the choices in claims.yaml (`multiverse.specifications`).
+
+    `frames` holds the events as `event` and the single rows as `row` (see `events.chosen`), `claims` is claims.yaml.
+    """
+    slim = {unit: _with_depths(frame) for unit, frame in frames.items()}
+    evaluated: dict[str, tuple[Evaluate, Correct | None]] = {
+        "C2.1": _deep_by_choice(slim, province, confidence),
+        "C2.2": (_ratio_by_choice(slim, province, confidence, seed), None),
+        "C5.1": (_trend_by_choice(slim, province, confidence), None),
+        "C5.2": _joint_body_by_choice(slim, province, confidence),
+    }
+    known = {**events.LEVELS, **LEVELS}
+    tables = [
+        multiverse.specifications(claims, name, estimate, known, confidence, corrected)
+        for name, (estimate, corrected) in evaluated.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _with_depths(frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns that the four indicators need, marks as plain numbers, and depth by the codes it rests on."""
+    columns = ["province_code", "page", "college", "form", "form_b", "signed", "signed_b", "official", "body"]
+    marks = frame[[f"{name}_{one_pass}" for name in MARKS for one_pass in "ab"]].astype(float)
+    depths = {f"depth_{codes}": events.depth(frame, codes) for codes in get_args(events.Passes)}
+    return pd.concat([frame[[*columns, "dated", "size_class"]], marks, pd.DataFrame(depths)], axis="columns")
+
+
+def _events_by_choice(
+    flow: Callable[[Reading, str], RowFlow], frames: Mapping[str, pd.DataFrame], province: str
+) -> Callable[[Combination], pd.DataFrame]:
+    """The events of a flow under a combination."""
+    found = remembered(lambda choice: flow(events.chosen(frames, choice), province).frame, *SAMPLE)
+    return lambda choice: found(events.categories(choice))
+
+
+def _passes_of(choice: Combination) -> events.Passes:
+    return cast(events.Passes, choice["codes"])
+
+
+def _deep_by_choice(frames: Mapping[str, pd.DataFrame], province: str, confidence: float) -> tuple[Evaluate, Correct]:
+    signed = _events_by_choice(signed_events, frames, province)
+
+    def chosen_forms(choice: Combination) -> pd.DataFrame:
+        used = signed(choice)
+        return used if choice["forms"] == "any" else used[events.bilateral(used, _passes_of(choice))]
+
+    agreements = remembered(chosen_forms, *SAMPLE, "forms")
+    counts = remembered(
+        lambda choice: true_counts(events.coded(agreements(choice), MARKS, _passes_of(choice))), *SAMPLE, "forms"
+    )
+
+    def estimate(choice: Combination) -> Estimate:
+        used = agreements(choice)
+        depths = [f"depth_{one}" for one in ("a", "b")] if choice["codes"] == "mean" else [f"depth_{choice['codes']}"]
+        deep = (used[depths] >= int(choice["depth"])).mean(axis="columns")
+        return cluster_share(deep, used[choice["clustering"]], confidence)
+
+    def corrected(choice: Combination) -> Mapping[float, Estimate]:
+        clusters = agreements(choice)[choice["clustering"]]
+        return shares_of_counts(counts(choice), int(choice["depth"]), clusters, confidence)
+
+    factors = (*SAMPLE, "clustering", "forms", "depth")
+    return remembered(estimate, *factors), remembered(corrected, *factors)
+
+
+def _joint_body_by_choice(
+    frames: Mapping[str, pd.DataFrame], province: str, confidence: float
+) -> tuple[Evaluate, Correct]:
+    several = _events_by_choice(events_of_several, frames, province)
+
+    def estimate(choice: Combination) -> Estimate:
+        used = several(choice)
+        return cluster_share(events.mark(used, JOINT_BODY, _passes_of(choice)), used[choice["clustering"]], confidence)
+
+    def corrected(choice: Combination) -> Mapping[float, Estimate]:
+        used = several(choice)
+        marks = events.coded(used, [JOINT_BODY], _passes_of(choice))
+        return corrected_shares(marks, 1, used[choice["clustering"]], confidence)
+
+    factors = (*SAMPLE, "clustering")
+    return remembered(estimate, *factors), remembered(corrected, *factors)
+
+
+def _ratio_by_choice(frames: Mapping[str, pd.DataFrame], province: str, confidence: float, seed: int) -> Evaluate:
+    bilateral = _events_by_choice(bilateral_events, frames, province)
+
+    def ratios(choice: Combination) -> dict[str, Estimate]:
+        """By codes: those that read the same events share their resamples."""
+        used, codes = bilateral(choice), READ_ALIKE if choice["codes"] in READ_ALIKE else ("b",)
+        side = (used["province_code"] == province).astype(int)
+        frame = used.assign(form=events.form(used, _passes_of(choice)), side=side)
+        depths = [f"depth_{one}" for one in codes]
+        return stratified_ratios(frame, depths, "side", STRATA, choice["clustering"], confidence, seed)
+
+    of_all_codes = remembered(ratios, *SAMPLE, "clustering")
+    return lambda choice: of_all_codes(events.categories(choice))[f"depth_{choice['codes']}"]
+
+
+def _trend_by_choice(frames: Mapping[str, pd.DataFrame], province: str, confidence: float) -> Evaluate:
+    sized = _events_by_choice(sized_events, frames, province)
+
+    def trends(choice: Combination) -> dict[str, Estimate]:
+        """By codes and scale: those that read the same events share what depends on the size class alone."""
+        used, codes = sized(choice), READ_ALIKE if choice["codes"] in READ_ALIKE else ("b",)
+        size = used["size_class"].astype(float)
+        depths = {f"{one} marks": used[f"depth_{one}"] for one in codes}
+        depths |= {f"{one} root": np.sqrt(used[f"depth_{one}"]) for one in codes}
+        frame = pd.DataFrame(depths).assign(
+            size_class={"three": size, "two": size.clip(upper=1)}[choice["classes"]],
+            form=events.form(used, _passes_of(choice)),
+            cluster=used[choice["clustering"]],
+        )
+        return within_slopes(frame, "size_class", list(depths), "form", "cluster", confidence)
+
+    of_all_codes = remembered(trends, *SAMPLE, "clustering", "classes")
+    return lambda choice: of_all_codes(events.categories(choice))[f"{choice['codes']} {choice['scale']}"]
+
+
+# Diagnostics
+
+
+def deletions(reading: Reading, province: str, confidence: float, seed: int) -> pd.DataFrame:
+    """Return the four indicators without each page and each college in turn; see `diagnostics.deletions`."""
+
+    def share(part: pd.DataFrame) -> Estimate:
+        return cluster_share(part["marked"], part[reading.cluster], confidence)
+
+    def ratio(part: pd.DataFrame) -> Estimate:
+        return stratified_ratio(part, "depth", "side", STRATA, reading.cluster, confidence, seed, INFLUENCE_DRAWS)
+
+    def slope(part: pd.DataFrame) -> Estimate:
+        return within_slope(part, "size_class", "depth", "form", reading.cluster, confidence)
+
+    signed, several = signed_events(reading, province).frame, events_of_several(reading, province).frame
+    parts = {
+        "C2.1": (share, signed.assign(marked=events.at_least(signed, DEEP, reading.passes))),
+        "C2.2": (ratio, compared_events(reading, province)[[*CLUSTERS.values(), *STRATA, "side", "depth"]]),
+        "C5.1": (slope, classed_events(reading, province)[[*CLUSTERS.values(), "form", "size_class", "depth"]]),
+        "C5.2": (share, several.assign(marked=events.mark(several, JOINT_BODY, reading.passes))),
+    }
+    tables = [diagnostics.deletions(name, estimator, frame, CLUSTERS) for name, (estimator, frame) in parts.items()]
+    return pd.concat(tables, ignore_index=True)
+
+
+def dispersions(reading: Reading, province: str) -> dict[str, Estimate]:
+    """Return the variance of depth over the variance by Poisson's law, within strata: C2.2 and C5.1.
+
+    About the log-linear model of `count_model` for C2.2, about the mean of each form and size class for C5.1.
+    """
+    compared, classed = compared_events(reading, province), classed_events(reading, province)
+    found = {
+        "C2.2": (regression.dispersion(compared, "depth", "side", STRATA), compared),
+        "C5.1": (pearson_dispersion(classed["depth"], [classed["form"], classed["size_class"]]), classed),
+    }
+    reason = "cooperation.csv has too few events of the province with marks to compare within form"
+    return {
+        name: Estimate.missing("ratio", len(frame), reason)
+        if np.isnan(value)
+        else Estimate(value, n=len(frame), clusters=frame[reading.cluster].nunique(), unit="ratio")
+        for name, (value, frame) in found.items()
+    }
+
+
+def count_model(reading: Reading, province: str, confidence: float) -> Estimate:
+    """Return the ratio of C2.2 from a log-linear model of counts instead, as a check (see `regression.count_ratio`)."""
+    frame = compared_events(reading, province)
+    return regression.count_ratio(frame, "depth", "side", STRATA, reading.cluster, confidence)
+
+
+def naive_estimates(
+    printed: Mapping[str, Estimate],
+    reading: Reading,
+    province: str,
+    confidence: float,
+    rules: Mapping[str, Rule],
+    seed: int,
+) -> dict[str, Estimate]:
+    """Return the four indicators as if no two events shared a page, to show what clustering costs.
+
+    Shares carry Wilson's interval on the number of events; for ratio and trend every event is a cluster of its own.
+    """
+    alone = Reading(reading.frame, reading.passes, "event")
+    return {
+        "C2.1": _plain_wilson(printed["C2.1"], confidence),
+        "C2.2": relative_depth(alone, province, confidence, rules["C2.2"], seed),
+        "C5.1": class_trend(alone, province, confidence, rules["C5.1"], seed),
+        "C5.2": _plain_wilson(printed["C5.2"], confidence),
+    }
+
+
+def _plain_wilson(share: Estimate, confidence: float) -> Estimate:
+    if share.value is None:
+        return share
+    return share.with_(interval=wilson(share.value * share.n, share.n, confidence), effective_n=None)
+
+
+def naive_table(printed: Mapping[str, Estimate], naive: Mapping[str, Estimate]) -> pd.DataFrame:
+    """Return one row an indicator: events, pages, design effect, both intervals and the ratio of their widths.
+
+    The design effect is estimated for shares only; the other intervals take pages as units from the start.
+    """
+    rows = []
+    for name, honest in printed.items():
+        spans = [one.interval or (np.nan, np.nan) for one in (naive[name], honest)]
+        wider = (spans[1][1] - spans[1][0]) / (spans[0][1] - spans[0][0])
+        effect = honest.n / honest.effective_n if honest.unit == "share" and honest.effective_n else np.nan
+        shown = [f"{low:.2f} to {high:.2f}" if low == low else "–" for low, high in spans]
+        rows.append((name, honest.n, honest.clusters, _two_digits(effect), *shown, _two_digits(wider)))
+    columns = ["Indicator", "Events", "Pages", "Design effect", "As if independent", "As printed", "Times as wide"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _two_digits(number: float) -> str:
+    return "–" if np.isnan(number) else f"{number:.2f}"
+
+
 # Description
 
 
 def naive_share(reading: Reading, province: str, confidence: float, rule: Rule) -> Estimate:
     """Return C2.1 as if no two events shared a page: the plain Wilson interval, to show what clustering costs."""
-    estimate = deep_share(reading, province, confidence, rule)
-    if estimate.value is None:
-        return estimate
-    return estimate.with_(interval=wilson(estimate.value * estimate.n, estimate.n, confidence), effective_n=None)
+    return _plain_wilson(deep_share(reading, province, confidence, rule), confidence)
 
 
 def bilateral_deep_share(reading: Reading, province: str, confidence: float, rule: Rule) -> Estimate:
@@ -244,7 +494,10 @@ def mean_depth(frame: pd.DataFrame, confidence: float) -> Estimate:
     if frame.empty:
         return Estimate.missing("marks", 0, "cooperation.csv has 0 events of the province", clusters=0)
     mean, low, high, n, clusters = clustered_mean(events.depth(frame), frame["page"], confidence)
-    return Estimate(mean, None if np.isnan(low) else (low, high), n, clusters, unit="marks")
+    if np.isnan(low):
+        reason = f"the mean has no interval: the events lie on {clusters} pages, or all pages have the same mean"
+        return Estimate(mean, None, n, clusters, unit="marks", reason=reason)
+    return Estimate(mean, (low, high), n, clusters, unit="marks")
 
 
 def concreteness_curve(reading: Reading, province: str, confidence: float) -> pd.DataFrame:
@@ -397,8 +650,8 @@ def in_words(estimate: Estimate) -> str:
     """Return value, interval and n as a table prints them; empty where there is no value."""
     if estimate.value is None:
         return f"– (n = {estimate.n})"
-    low, high = estimate.interval or (np.nan, np.nan)
-    return f"{estimate.value:.2f} ({low:.2f} to {high:.2f}), n = {estimate.n}"
+    interval = " ({:.2f} to {:.2f})".format(*estimate.interval) if estimate.interval else ""
+    return f"{estimate.value:.2f}{interval}, n = {estimate.n}"
 
 
 def draw_marks_by_form(table: pd.DataFrame, language: str) -> Figure:
@@ -515,31 +768,6 @@ def draw_years(table: pd.DataFrame) -> Figure:
     axis.set_xticks(table["year"])
     axis.set_ylabel("mean number of marks")
     axis.grid(axis="y")
-    return figure
-
-
-def draw_bias(curve: pd.DataFrame, threshold: float, ceiling: float) -> Figure:
-    """Draw the result of `bias_curve`: the corrected share as visibility falls.
-
-    `threshold` is the share, `ceiling` the sensitivity, that the rule names.
-    """
-    if curve.empty:
-        return figures.no_data("no signed agreements of this province")
-    figure, axes = figures.new(2.9)
-    axis: Axes = axes[0, 0]
-    for specificity, colour, meaning in ((1.0, "blue", "no false marks"), (0.95, "grey", "one mark in twenty false")):
-        part = curve[curve["specificity"] == specificity]
-        shade = figures.PALETTE[colour]
-        axis.fill_between(part["sensitivity"], part["low"], part["high"], color=shade, alpha=0.15, linewidth=0)
-        axis.plot(part["sensitivity"], part["value"], color=shade, label=f"{meaning} (specificity {specificity:g})")
-    for draw, place in ((axis.axhline, threshold), (axis.axvline, ceiling)):
-        draw(place, color=figures.PALETTE["ink"], linewidth=0.8, linestyle=(0, (4, 3)))
-    axis.text(0.995, threshold + 0.015, "threshold of the rule", fontsize=8)
-    axis.text(ceiling - 0.004, 0.94, "a verdict that falls at the left of this line does not stand", fontsize=8)
-    axis.set(xlim=(1, 0.5), ylim=(0, 1), xlabel="share of the marks that the stored text shows (sensitivity)")
-    axis.set_ylabel("corrected share")
-    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axis.legend(loc="upper left")
     return figure
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from textwrap import fill
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -13,13 +13,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 from scipy import stats
-from statsmodels.stats.meta_analysis import combine_effects
 
-from chanjiao import events, figures
-from chanjiao.bias import manski_bounds, tipping_sensitivity
-from chanjiao.claims import SUPPORTED, Rule, decide
-from chanjiao.events import Reading
+from chanjiao import diagnostics, events, figures, multiverse
+from chanjiao.bias import bias_surface, corrected_shares, manski_bounds, tipping_sensitivity
+from chanjiao.claims import SUPPORTED, Rule, decide, indicator_rules
+from chanjiao.events import SAMPLE, Reading
 from chanjiao.figures import PALETTE
+from chanjiao.meta_analysis import EGGER_FROM, egger, pool_shares
+from chanjiao.multiverse import Combination, Correct, Evaluate, remembered
+from chanjiao.power import with_dissimilarity
 from chanjiao.rowflow import RowFlow
 from chanjiao.sectors import (
     SECTORS,
@@ -27,10 +29,12 @@ from chanjiao.sectors import (
     dissimilarity,
     excess_interval,
     expected_dissimilarity,
+    gdp_shares,
     perfect_fit_p,
     sector_counts,
+    sector_lexicon,
 )
-from chanjiao.statistics import Estimate, Interval, cluster_share
+from chanjiao.statistics import TINY, Estimate, Interval, cluster_share
 
 CURRICULUM = "c_curriculum"
 DENOMINATOR_NAMES = {
@@ -40,7 +44,9 @@ DENOMINATOR_NAMES = {
     "unstated": "of teachers, which ones is not stated",
 }
 DENOMINATORS = tuple(DENOMINATOR_NAMES)
+COLLEGES = {"colleges": "institution_id"}  # left out one by one, by the column that names them
 ABOUT = 0.05  # half-width of a share that a page gives as "about" or "nearly"
+ALIKE = "no interval: all colleges publish the same share, which does not show how far colleges differ"
 PRINTED_FROM = 5  # colleges of one denominator class from which a pooled share is printed
 
 TILE_COLOURS = LinearSegmentedColormap.from_list("excess", ["#eef3f7", PALETTE["blue"], PALETTE["ink"]])
@@ -100,6 +106,24 @@ def curriculum_variants(
     return {name: curriculum_share(reading, province, confidence, rule) for name, reading in readings.items()}
 
 
+def curriculum_curve(reading: Reading, province: str, confidence: float) -> pd.DataFrame:
+    """Return C3.1 corrected for curriculum work that the stored text hides: the columns of `bias.bias_surface`."""
+    used = curriculum_events(reading, province).frame
+    passes = [used[[f"{CURRICULUM}_{one_pass}"]].astype(float) for one_pass in "ab"]
+    return bias_surface(passes, 1, used[reading.cluster], confidence)
+
+
+def curriculum_deletions(reading: Reading, province: str, confidence: float) -> pd.DataFrame:
+    """Return C3.1 without each page and each college in turn; see `diagnostics.deletions`."""
+    used = curriculum_events(reading, province).frame
+    frame = used.assign(marked=events.mark(used, CURRICULUM, reading.passes))
+
+    def share(part: pd.DataFrame) -> Estimate:
+        return cluster_share(part["marked"], part[reading.cluster], confidence)
+
+    return diagnostics.deletions("C3.1", share, frame, {"pages": "page", "colleges": "college"})
+
+
 def curriculum_by_form(reading: Reading, province: str, confidence: float) -> dict[str, Estimate]:
     """Return the share with curriculum work by the form's name, most frequent form first."""
     used = curriculum_events(reading, province).frame
@@ -135,7 +159,31 @@ def sector_fit(colleges: pd.DataFrame, gdp: pd.DataFrame, province: str, confide
     value = float(dissimilarity(counts / len(used), reference)) - expected_dissimilarity(len(used), reference)
     interval = excess_interval(counts, reference, confidence)
     rows = {"institutions": used["institution_id"].tolist()}
-    return Estimate(value, interval, len(used), effective_n=float(len(used)), unit=rule["unit"], rows=rows)
+    n = len(used)
+    return Estimate(value, interval, n, n, effective_n=float(n), unit=rule["unit"], rows=rows)
+
+
+def sector_deletions(
+    colleges: pd.DataFrame, gdp: pd.DataFrame, province: str, confidence: float, rule: Rule
+) -> pd.DataFrame:
+    """Return C3.2 without each college in turn; see `diagnostics.deletions`."""
+
+    # Colleges of one sector are alike here, so there are no more different fits than sectors.
+    fits: dict[tuple[int, ...], Estimate] = {}
+
+    def fit(part: pd.DataFrame) -> Estimate:
+        counts = tuple(sector_counts(part))
+        if counts not in fits:
+            fits[counts] = sector_fit(part, gdp, province, confidence, rule)
+        return fits[counts]
+
+    return diagnostics.deletions("C3.2", fit, sector_flow(colleges, province).frame, COLLEGES)
+
+
+def sector_power(fit: Estimate, gdp: pd.DataFrame, province: str, confidence: float, rule: Rule) -> Estimate:
+    """Return C3.2 with the true excesses that as many colleges would have found (see `power.with_dissimilarity`)."""
+    reference = gdp.reindex([province])[list(SECTORS)].to_numpy(float)[0]
+    return with_dissimilarity(rule, fit, fit.n, reference, confidence)
 
 
 def _lacking(colleges: pd.DataFrame, gdp: pd.DataFrame, province: str, rule: Rule) -> str:
@@ -336,7 +384,8 @@ def pooled_share(
     3875-3889) is then the plain mean with a t interval over the colleges, and needs no numbers of teachers (many pages
     give none). Where a college publishes only a bound, the interval runs from the lower limit with every share at its
     low end to the upper limit with every share at its high end (Manski 2003, Partial Identification of Probability
-    Distributions, chapter 1). Below `minimum` colleges the value is missing.
+    Distributions, chapter 1). Below `minimum` colleges the value is missing, and where all shares are equal the
+    interval.
     """
     used = shares[shares["denominator"] == denominator]
     publishing = len(used) / listed if listed else None
@@ -347,11 +396,53 @@ def pooled_share(
             f"{listed} colleges; this figure needs {max(minimum, 2)}"
         )
         return Estimate.missing("share", len(used), reason, publishing=publishing, rows=rows)
-    interval = _t_limits(used["low"], confidence)[0], _t_limits(used["high"], confidence)[1]
+    interval = _with_width(_t_limits(used["low"], confidence)[0], _t_limits(used["high"], confidence)[1])
     return Estimate(
-        float(used["share"].mean()), interval, len(used), effective_n=float(len(used)), publishing=publishing,
-        unit="share", rows=rows,
+        float(used["share"].mean()), interval, len(used), len(used), effective_n=float(len(used)),
+        publishing=publishing, unit="share", reason=None if interval else ALIKE, rows=rows,
     )  # fmt: skip
+
+
+def _with_width(low: float, high: float) -> Interval | None:
+    # Colleges that all publish the same figure do not show how far colleges differ.
+    return (low, high) if high - low > TINY else None
+
+
+def teacher_deletions(
+    shares: pd.DataFrame, confidence: float, bases: Mapping[str, str], rules: Mapping[str, Rule]
+) -> pd.DataFrame:
+    """Return C4.1 and C4.2 without each college in turn; see `diagnostics.deletions`.
+
+    `bases` maps the indicator to its denominator class. Without colleges enough for the rule nothing is left out.
+    """
+    tables = []
+    for name, base in bases.items():
+        used = shares[shares["denominator"] == base]
+        enough = used if len(used) >= rules[name]["minimum"]["n"] else used.iloc[:0]
+
+        def pooled(part: pd.DataFrame, base: str = base) -> Estimate:
+            return pooled_share(part, base, 0, confidence)
+
+        tables.append(diagnostics.deletions(name, pooled, enough, COLLEGES))
+    return pd.concat(tables, ignore_index=True)
+
+
+def small_studies(shares: pd.DataFrame, denominator: str, confidence: float) -> Estimate:
+    """Return Egger's intercept of the logits of exact shares whose number of teachers is known.
+
+    Away from 0 if small faculties publish other shares than large ones (`meta_analysis.egger`, which says from how many
+    colleges on). Shares of exactly 0 and 1 get half a teacher on both sides, as in `meta_analysis.pool_shares`.
+    """
+    exact = shares["teachers"].notna() & (shares["low"] == shares["high"])
+    used = shares[exact & (shares["denominator"] == denominator)]
+    size = used["teachers"].to_numpy(float)
+    marked = used["share"].to_numpy(float) * size
+    half = np.where((marked == 0) | (marked == size), 0.5, 0.0)
+    if len(used) < 2:
+        reason = f"colleges with an exact share and the number of teachers in institution_facts.csv: {len(used)}"
+        return Estimate.missing("intercept", len(used), f"{reason}; the test of small studies needs {EGGER_FROM}")
+    effects = np.log((marked + half) / (size - marked + half))
+    return egger(effects, 1 / (marked + half) + 1 / (size - marked + half), confidence)
 
 
 def _t_limits(values: pd.Series, confidence: float, further: int = 0) -> Interval:
@@ -364,7 +455,7 @@ def _t_limits(values: pd.Series, confidence: float, further: int = 0) -> Interva
 
 
 def prediction_interval(shares: pd.DataFrame, denominator: str, confidence: float) -> Interval | None:
-    """Where the share of a further publishing college would lie; None below five colleges of the class.
+    """Where the share of a further publishing college would lie; None below five colleges, or if all shares are equal.
 
     Normal-theory prediction interval (Higgins, Thompson and Spiegelhalter, JRSS A 172 (2009), 137-159, with no sampling
     error within colleges), at the low ends below and the high ends above.
@@ -372,7 +463,7 @@ def prediction_interval(shares: pd.DataFrame, denominator: str, confidence: floa
     used = shares[shares["denominator"] == denominator]
     if len(used) < PRINTED_FROM:
         return None
-    return _t_limits(used["low"], confidence, 1)[0], _t_limits(used["high"], confidence, 1)[1]
+    return _with_width(_t_limits(used["low"], confidence, 1)[0], _t_limits(used["high"], confidence, 1)[1])
 
 
 def mean_bounds(shares: pd.DataFrame, denominator: str) -> Interval | None:
@@ -396,8 +487,9 @@ def silent_bounds(shares: pd.DataFrame, denominator: str, listed: int) -> Interv
 def random_effects(shares: pd.DataFrame, denominator: str, confidence: float) -> tuple[Estimate, Estimate]:
     """Mean share and standard deviation between colleges if teachers were a sample, for exact shares with their number.
 
-    Paule and Mandel's variance between colleges (J. Research NBS 87 (1982), 377-385) with Hartung and Knapp's interval;
-    variances within are binomial with half a teacher added to each side. Both missing below three colleges.
+    Pooled on the logit scale by restricted maximum likelihood with Hartung and Knapp's interval
+    (`meta_analysis.pool_shares`). The mean is turned back into a share; the standard deviation stays on the logit scale
+    (unit logit), where 1 means that shares of 50 % and 73 % lie one apart. Both missing below three colleges.
     """
     exact = shares["teachers"].notna() & (shares["low"] == shares["high"])
     used = shares[exact & (shares["denominator"] == denominator)]
@@ -407,18 +499,14 @@ def random_effects(shares: pd.DataFrame, denominator: str, confidence: float) ->
             f"institution_facts.csv has an exact dual-qualified share with the denominator {denominator} and the "
             f"number of teachers beside it for {n} colleges; this figure needs 3"
         )
-        return Estimate.missing("share", n, reason), Estimate.missing("share", n, reason)
+        return Estimate.missing("share", n, reason), Estimate.missing("logit", n, reason)
     size = used["teachers"].to_numpy(float)
-    adjusted = (used["share"].to_numpy(float) * size + 0.5) / (size + 1)
-    model = combine_effects(
-        used["share"].to_numpy(float), adjusted * (1 - adjusted) / (size + 1), method_re="pm", use_t=True
-    )
-    low, high = model.conf_int(alpha=1 - confidence)[3]  # random effects, Hartung and Knapp's variance
+    pooled = pool_shares(used["share"].to_numpy(float) * size, size, confidence)
     rows = {"institution_facts": [key for keys in used["fact_keys"] for key in keys]}
-    interval = max(0.0, float(low)), min(1.0, float(high))
+    interval = _with_width(*pooled.interval)
     return (
-        Estimate(float(model.mean_effect_re), interval, n, unit="share", rows=rows),
-        Estimate(float(np.sqrt(model.tau2)), None, n, unit="share", rows=rows),
+        Estimate(pooled.value, interval, n, unit="share", reason=None if interval else ALIKE, rows=rows),
+        Estimate(float(np.sqrt(pooled.between_variance)), None, n, unit="logit", rows=rows),
     )
 
 
@@ -467,6 +555,112 @@ def pooled_variants(
         "official": one_per_college(named[named["official"] == 0]),
     }
     return {name: pooled_share(chosen, denominator, listed, confidence, minimum) for name, chosen in choices.items()}
+
+
+# The multiverse
+
+LEVELS = {
+    "sources": ("all", "official"),
+    "lexicon": ("first", "alternative"),
+    "gdp": ("newest", "earlier"),
+    "choice": ("official", "newest"),
+    "identity": ("named", "inferred"),
+    "bounds": ("range", "stated"),
+    "pooling": ("mean", "arcsine"),
+}
+EARLIER = 10  # years before the newest GDP, when many of the colleges were young
+BASES = {"C4.1": "full_time_teachers", "C4.2": "vocational_subject_teachers"}
+
+
+def specifications(
+    tables: Mapping[str, pd.DataFrame],
+    frames: Mapping[str, pd.DataFrame],
+    province: str,
+    confidence: float,
+    claims: Mapping[str, Any],
+) -> pd.DataFrame:
+    """Return C3.1 to C4.2 under every combination of the choices in claims.yaml (`multiverse.specifications`).
+
+    `tables` are the raw tables institutions, institution_facts, province_statistics and sources, `frames` the events
+    as `event` and the single rows as `row` (see `events.chosen`), `claims` is claims.yaml.
+    """
+    rules = indicator_rules(claims)
+    share, corrected = _curriculum_by_choice(frames, province, confidence)
+    found = [
+        multiverse.specifications(claims, "C3.1", share, events.LEVELS, confidence, corrected),
+        multiverse.specifications(
+            claims, "C3.2", _fit_by_choice(tables, province, confidence, rules["C3.2"]), LEVELS, confidence
+        ),
+    ]
+    for name, base in BASES.items():
+        pooled = _pooled_by_choice(tables, province, base, confidence, rules[name]["minimum"]["n"])
+        found.append(multiverse.specifications(claims, name, pooled, LEVELS, confidence))
+    return pd.concat(found, ignore_index=True)
+
+
+def _curriculum_by_choice(
+    frames: Mapping[str, pd.DataFrame], province: str, confidence: float
+) -> tuple[Evaluate, Correct]:
+    read = remembered(lambda choice: curriculum_events(events.chosen(frames, choice), province).frame, *SAMPLE)
+
+    def share(choice: Combination) -> Estimate:
+        used = read(events.categories(choice))
+        marks = events.mark(used, CURRICULUM, cast(events.Passes, choice["codes"]))
+        return cluster_share(marks, used[choice["clustering"]], confidence)
+
+    def corrected(choice: Combination) -> Mapping[float, Estimate]:
+        used = read(events.categories(choice))
+        marks = events.coded(used, [CURRICULUM], cast(events.Passes, choice["codes"]))
+        return corrected_shares(marks, 1, used[choice["clustering"]], confidence)
+
+    factors = (*SAMPLE, "clustering")
+    return remembered(share, *factors), remembered(corrected, *factors)
+
+
+def _fit_by_choice(tables: Mapping[str, pd.DataFrame], province: str, confidence: float, rule: Rule) -> Evaluate:
+    statistics, lexicon = tables["province_statistics"], sector_lexicon()
+    newest = gdp_shares(statistics)
+    earlier = statistics[statistics["year"] <= statistics["province_code"].map(newest["year"]) - EARLIER]
+    economies = {"newest": newest, "earlier": gdp_shares(earlier)}
+    alternative = {"first": False, "alternative": True}
+
+    def fit(choice: Combination) -> Estimate:
+        colleges = college_sectors(tables["institutions"], lexicon, alternative=alternative[choice["lexicon"]])
+        return sector_fit(colleges, economies[choice["gdp"]], province, confidence, rule)
+
+    return fit
+
+
+def _pooled_by_choice(
+    tables: Mapping[str, pd.DataFrame], province: str, base: str, confidence: float, minimum: int
+) -> Evaluate:
+    facts = dual_qualified_facts(tables["institution_facts"], tables["institutions"], tables["sources"]).frame
+    candidates, listed = in_province(facts, province), len(in_province(tables["institutions"], province))
+
+    def pooled(choice: Combination) -> Estimate:
+        known = {"named": named_colleges(candidates), "inferred": candidates}[choice["identity"]]
+        known = {"all": known, "official": known[known["official"] == 0]}[choice["sources"]]
+        shares = one_per_college(known, {"official": CHOICE, "newest": NEWEST_FIRST}[choice["choice"]])
+        if choice["bounds"] == "stated":
+            shares = shares.assign(low=shares["share"], high=shares["share"])
+        if choice["pooling"] == "arcsine":
+            return _from_angle(pooled_share(_to_angle(shares), base, listed, confidence, minimum))
+        return pooled_share(shares, base, listed, confidence, minimum)
+
+    return pooled
+
+
+def _to_angle(shares: pd.DataFrame) -> pd.DataFrame:
+    """Shares on the arcsine scale, which steadies their variance (Anscombe, Biometrika 35 (1948), 246-254), 0 to 1."""
+    ends = ["share", "low", "high"]
+    return shares.assign(**{end: np.arcsin(np.sqrt(shares[end].astype(float))) * 2 / np.pi for end in ends})
+
+
+def _from_angle(pooled: Estimate) -> Estimate:
+    if pooled.value is None or pooled.interval is None:
+        return pooled
+    value, low, high = (float(np.sin(end * np.pi / 2) ** 2) for end in (pooled.value, *pooled.interval))
+    return pooled.with_(value=value, interval=(low, high))
 
 
 def share_flow(facts: RowFlow, province: str) -> pd.DataFrame:

@@ -156,7 +156,7 @@ def _read_interval(kept: Sequence[float | None] | None) -> tuple[float, float] |
 
 
 def readable(result: Mapping[str, Any]) -> str:
-    """One line for a reader: key = value unit (interval; n; clusters), or the reason why there is no value."""
+    """One line for a reader: key = value unit (interval; n; clusters; what lacks), or why there is no value."""
     if result["value"] is None:
         return f"{result['key']}: no value, {result['reason']}"
     about = []
@@ -166,6 +166,8 @@ def readable(result: Mapping[str, Any]) -> str:
         about.append(f"n = {result['n']}")
     if result["clusters"] is not None:
         about.append(f"{result['clusters']} clusters")
+    if result["reason"]:
+        about.append(result["reason"])
     value = f"{result['value']:.4g}" if isinstance(result["value"], float) else result["value"]
     line = f"{result['key']} = {value} {result['unit']}".rstrip()
     return f"{line} ({'; '.join(about)})" if about else line

@@ -59,9 +59,14 @@ def wilson(successes: float, n: float, confidence: float) -> Interval:
     """
     if n <= 0:
         return 0.0, 1.0
+    low, high = _wilson_limits(np.array([successes], float), np.array([n], float), confidence)
+    return float(low[0]), float(high[0])
+
+
+def _wilson_limits(successes: np.ndarray, n: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
     low, high = proportion_confint(successes, n, alpha=1 - confidence, method="wilson")
     # Rounding must not leave a share of exactly 0 or 1 outside its interval.
-    return min(float(low), successes / n), max(float(high), successes / n)
+    return np.minimum(low, successes / n), np.maximum(high, successes / n)
 
 
 def cluster_share(marks: pd.Series, clusters: pd.Series, confidence: float, unit: str = "share") -> Estimate:
@@ -73,34 +78,57 @@ def cluster_share(marks: pd.Series, clusters: pd.Series, confidence: float, unit
     Franco, Little, Louis and Slud, J. Survey Statistics and Methodology 7 (2019), 334-364). At a share of exactly 0 or
     1, where the variance says nothing, every cluster counts as one unit. A bootstrap has no width there, hence this.
     """
-    n, groups = len(marks), int(clusters.nunique())
+    return cluster_shares(marks.to_numpy(float)[None], clusters, confidence, unit)[0]
+
+
+def cluster_shares(marks: np.ndarray, clusters: pd.Series, confidence: float, unit: str = "share") -> list[Estimate]:
+    """`cluster_share` of several marks of the same units at once: `marks` has a row a mark, a column a unit."""
+    n = len(clusters)
     if n == 0:
-        return Estimate.missing(unit, 0, "no units", clusters=0)
-    share = float(marks.mean())
-    effective = _effective_n(marks.to_numpy(float), clusters.to_numpy(), confidence)
-    return Estimate(
-        share, wilson(share * effective, effective, confidence), n, groups, effective_n=effective, unit=unit
-    )
+        return [Estimate.missing(unit, 0, "no units", clusters=0)] * len(marks)
+    shares = marks.mean(axis=1)
+    codes, groups = pd.factorize(clusters, sort=True)
+    effective = _effective_n(marks, shares, codes, confidence)
+    limits = zip(*_wilson_limits(shares * effective, effective, confidence), strict=True)
+    return [
+        Estimate(float(share), (float(low), float(high)), n, len(groups), effective_n=float(size), unit=unit)
+        for share, (low, high), size in zip(shares, limits, effective, strict=True)
+    ]
 
 
-def _effective_n(marks: np.ndarray, clusters: np.ndarray, confidence: float) -> float:
-    n, share = len(marks), marks.mean()
-    _, codes = np.unique(clusters.astype(str), return_inverse=True)
-    groups = codes.max() + 1
-    if groups == 1 or share in (0, 1):
-        return float(groups)
-    totals = np.bincount(codes, weights=marks - share)
-    variance = groups / (groups - 1) * (totals**2).sum() / n**2
+def _effective_n(marks: np.ndarray, shares: np.ndarray, clusters: np.ndarray, confidence: float) -> np.ndarray:
+    n, groups = len(clusters), int(clusters.max()) + 1
+    spread = (shares > 0) & (shares < 1)
+    if groups == 1 or not spread.any():
+        return np.full(len(shares), float(groups))
+    totals = np.array([np.bincount(clusters, weights=row) for row in marks - shares[:, None]])
+    variance = groups / (groups - 1) * (totals**2).sum(axis=1) / n**2
     tail = (1 + confidence) / 2
     freedom = (stats.t.ppf(tail, groups - 1) / stats.t.ppf(tail, n - 1)) ** 2
-    return float(n / max(1, variance * n / (share * (1 - share)) * freedom))
+    binomial = np.where(spread, shares * (1 - shares), 1)
+    return np.where(spread, n / np.maximum(1, variance * n / binomial * freedom), groups)
 
 
-def percentile_interval(values: np.ndarray, confidence: float) -> Interval:
-    """The central `confidence` part of simulated values, not-a-numbers left out; infinite ends stay infinite."""
+def percentile_interval(values: np.ndarray, confidence: float, clusters: int | None = None) -> Interval | None:
+    """The central `confidence` part of simulated values, not-a-numbers left out; infinite ends stay infinite.
+
+    With the number of `clusters` resampled the part grows as a t interval grows over a normal one, since the percentile
+    interval of few is too short (the expanded percentile interval of Hesterberg, American Statistician 69 (2015),
+    371-386). None where no value is left, where all are the same (a bootstrap without width would claim certainty), and
+    for a single cluster.
+    """
     known = values[~np.isnan(values)]
-    low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2], method="inverted_cdf")
+    if not len(known) or not known.max() > known.min() + TINY or clusters == 1:
+        return None
+    tail = expanded_tail(confidence, clusters) if clusters else (1 - confidence) / 2
+    low, high = np.quantile(known, [tail, 1 - tail], method="inverted_cdf")
     return float(low), float(high)
+
+
+def expanded_tail(confidence: float, clusters: int) -> float:
+    """The part of resamples that the expanded percentile interval leaves out at each end; two clusters or more."""
+    quantile = stats.t.ppf((1 - confidence) / 2, clusters - 1) * np.sqrt(clusters / (clusters - 1))
+    return float(stats.norm.cdf(quantile))
 
 
 def stratified_ratio(
@@ -117,8 +145,10 @@ def stratified_ratio(
 
     `frame` has one row a unit; `side` is 1 or 0. Strata that lack a side carry no information and are left out.
     Rothman, Greenland and Lash, Modern Epidemiology (3rd ed.), chapter 15, for the weights; the interval resamples
-    clusters side by side, the p value permutes the side of whole clusters within their main stratum (two-sided).
-    n and clusters count side 1, n_other and clusters_other side 0.
+    clusters side by side (expanded for the smaller side, see `percentile_interval`), the p value permutes the side of
+    whole clusters within their main stratum (two-sided).
+    n and clusters count side 1, n_other and clusters_other side 0. Without interval, and with the reason, where a side
+    has a single cluster or no resample differs from another.
     """
     used = _comparable(frame, side, strata)
     ones, zeros = used[used[side] == 1], used[used[side] == 0]
@@ -127,14 +157,42 @@ def stratified_ratio(
     lacking = _why_no_ratio(ones[value], zeros[value])
     if lacking:
         return Estimate.missing("ratio", len(ones), lacking, clusters=clusters, **counts)
-    top, bottom = _by_cluster(used, ones, value, strata, cluster), _by_cluster(used, zeros, value, strata, cluster)
+    top, bottom = (_by_cluster(used, part, [value], strata, cluster)[value] for part in (ones, zeros))
     rng = np.random.default_rng(seed)
-    simulated = _mantel_haenszel(*_resample(top, rng, draws), *_resample(bottom, rng, draws))
-    observed = _mantel_haenszel(*(part.sum(axis=0)[None] for part in (*top, *bottom)))[0]
-    return Estimate(
-        float(observed), percentile_interval(simulated, confidence), len(ones), clusters, float(clusters),
-        p_value=_permutation_p(top, bottom, rng, draws), unit="ratio", **counts,
-    )  # fmt: skip
+    weights = [_cluster_weights(len(sizes), rng, draws) for sizes, _ in (top, bottom)]
+    ratio = _ratio(top, bottom, weights, confidence)
+    return ratio.with_(n=len(ones), p_value=_permutation_p(top, bottom, rng, draws), **counts)
+
+
+def stratified_ratios(
+    frame: pd.DataFrame,
+    values: Sequence[str],
+    side: str,
+    strata: Sequence[str],
+    cluster: str,
+    confidence: float,
+    seed: int,
+    draws: int = 2000,
+) -> dict[str, Estimate]:
+    """`stratified_ratio` of several `values` of the same units by name, without p values.
+
+    The clusters are resampled once for all of them, in the same draws as for one.
+    """
+    used = _comparable(frame, side, strata)
+    ones, zeros = used[used[side] == 1], used[used[side] == 0]
+    clusters, clusters_other = int(ones[cluster].nunique()), int(zeros[cluster].nunique())
+    counts: dict[str, Any] = {"n_other": len(zeros), "clusters_other": clusters_other}
+    lacking = {value: _why_no_ratio(ones[value], zeros[value]) for value in values}
+    able = [value for value in values if not lacking[value]]
+    rng = np.random.default_rng(seed)
+    weights = [_cluster_weights(number, rng, draws) for number in (clusters, clusters_other) if able]
+    sides = [_by_cluster(used, part, able, strata, cluster) for part in (ones, zeros) if able]
+    return {
+        value: Estimate.missing("ratio", len(ones), lacking[value] or "", clusters=clusters, **counts)
+        if value not in able
+        else _ratio(sides[0][value], sides[1][value], weights, confidence).with_(n=len(ones), **counts)
+        for value in values
+    }
 
 
 def _comparable(frame: pd.DataFrame, side: str, strata: Sequence[str]) -> pd.DataFrame:
@@ -151,27 +209,41 @@ def _why_no_ratio(ones: pd.Series, zeros: pd.Series) -> str | None:
 
 
 def _by_cluster(
-    used: pd.DataFrame, part: pd.DataFrame, value: str, strata: Sequence[str], cluster: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Counts and totals, clusters x strata, with the strata of `used` as columns."""
+    used: pd.DataFrame, part: pd.DataFrame, values: Sequence[str], strata: Sequence[str], cluster: str
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Counts and totals of each value, clusters x strata, with the strata of `used` as columns."""
     stratum = used.groupby(list(strata), dropna=False, sort=True).ngroup()
-    grid = pd.DataFrame(
-        {"cluster": part[cluster], "stratum": stratum.loc[part.index], "value": part[value].astype(float)}
+    places, names = pd.factorize(part[cluster], sort=True)
+    place = places, stratum.loc[part.index].to_numpy()
+    sizes = np.zeros((len(names), int(stratum.max()) + 1))
+    np.add.at(sizes, place, 1)
+    tables = {}
+    for value in values:
+        totals = np.zeros_like(sizes)
+        np.add.at(totals, place, part[value].to_numpy(float))
+        tables[value] = sizes, totals
+    return tables
+
+
+def _ratio(
+    top: tuple[np.ndarray, np.ndarray],
+    bottom: tuple[np.ndarray, np.ndarray],
+    weights: Sequence[np.ndarray],
+    confidence: float,
+) -> Estimate:
+    """The ratio of two sides from their counts and totals; `weights` say how clusters weigh in each resample."""
+    observed = _mantel_haenszel(*(table.sum(axis=0)[None] for table in (*top, *bottom)))[0]
+    simulated = _mantel_haenszel(*(weights[0] @ table for table in top), *(weights[1] @ table for table in bottom))
+    clusters = len(top[0])
+    interval = percentile_interval(simulated, confidence, min(clusters, len(bottom[0])))
+    reason = None if interval else "the ratio has no interval: a side has a single cluster, or the clusters are alike"
+    return Estimate(
+        float(observed), interval, clusters=clusters, effective_n=float(clusters), unit="ratio", reason=reason
     )
-    columns = range(int(stratum.max()) + 1)
-    sizes = grid.pivot_table(index="cluster", columns="stratum", values="value", aggfunc="size", fill_value=0)
-    totals = grid.pivot_table(index="cluster", columns="stratum", values="value", aggfunc="sum", fill_value=0)
-    return sizes.reindex(columns=columns, fill_value=0).to_numpy(float), totals.reindex(
-        columns=columns, fill_value=0
-    ).to_numpy(float)
 
 
-def _resample(
-    tables: tuple[np.ndarray, np.ndarray], rng: np.random.Generator, draws: int
-) -> tuple[np.ndarray, np.ndarray]:
-    clusters = len(tables[0])
-    weights = rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=draws).astype(float)
-    return weights @ tables[0], weights @ tables[1]
+def _cluster_weights(clusters: int, rng: np.random.Generator, draws: int) -> np.ndarray:
+    return rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=draws).astype(float)
 
 
 def _mantel_haenszel(n1: np.ndarray, total1: np.ndarray, n0: np.ndarray, total0: np.ndarray) -> np.ndarray:
@@ -208,31 +280,47 @@ def within_slope(
     Statistics 36 (2018), 672-683). It stays honest where few clusters carry the slope, which the number of clusters
     hides. Missing where `x` varies within no group; without interval below three clusters or without any spread.
     """
+    return within_slopes(frame, x, [y], group, cluster, confidence, unit)[y]
+
+
+def within_slopes(
+    frame: pd.DataFrame, x: str, ys: Sequence[str], group: str, cluster: str, confidence: float, unit: str = "slope"
+) -> dict[str, Estimate]:
+    """`within_slope` of several `ys` of the same units by name; what depends on `x` alone is computed once."""
     n, clusters = len(frame), int(frame[cluster].nunique())
     inner = frame[x].astype(float) - frame.groupby(group)[x].transform("mean").astype(float)
     if not (inner**2).sum() > TINY:
-        return Estimate.missing(unit, n, f"no {group} shows more than one {x}, so there is no trend", clusters=clusters)
+        reason = f"no {group} shows more than one {x}, so there is no trend"
+        return dict.fromkeys(ys, Estimate.missing(unit, n, reason, clusters=clusters))
     design = np.column_stack([frame[x].to_numpy(float), pd.get_dummies(frame[group]).to_numpy(float)])
     codes, _ = pd.factorize(frame[cluster])
-    slope, error, freedom = _cr2(design, frame[y].to_numpy(float), codes)
-    if clusters < 3 or not error**2 > TINY:
+    slopes, errors, freedom = _cr2(design, frame[list(ys)].to_numpy(float), codes)
+    quantile = float(stats.t.ppf((1 + confidence) / 2, freedom))
+    estimates = {}
+    for y, slope, error in zip(ys, slopes.tolist(), errors.tolist(), strict=True):
+        enough = clusters >= 3 and error**2 > TINY
         reason = f"the trend has no interval: {y} shows no spread between clusters, or there are fewer than three"
-        return Estimate(slope, None, n, clusters, effective_n=float(clusters), unit=unit, reason=reason)
-    reach = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
-    return Estimate(slope, (slope - reach, slope + reach), n, clusters, effective_n=float(clusters), unit=unit)
+        estimates[y] = Estimate(
+            slope, (slope - quantile * error, slope + quantile * error) if enough else None, n, clusters,
+            effective_n=float(clusters), unit=unit, reason=None if enough else reason,
+        )  # fmt: skip
+    return estimates
 
 
-def _cr2(design: np.ndarray, y: np.ndarray, clusters: np.ndarray) -> tuple[float, float, float]:
-    """The first coefficient of least squares, its CR2 standard error and its degrees of freedom."""
+def _cr2(design: np.ndarray, ys: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """The first coefficient of least squares for every column of `ys`, CR2 standard errors and degrees of freedom."""
     solve = np.linalg.pinv(design)
-    residual_maker = np.eye(len(y)) - design @ solve
-    residuals, weights = residual_maker @ y, solve[0]
+    residual_maker = np.eye(len(ys)) - design @ solve
+    residuals, weights = residual_maker @ ys, solve[0]
     members = [clusters == code for code in range(clusters.max() + 1)]
     adjusted = [weights[own] @ _inverse_root(residual_maker[np.ix_(own, own)]) for own in members]
     scores = np.array([one @ residuals[own] for one, own in zip(adjusted, members, strict=True)])
     spread = np.column_stack([residual_maker[:, own] @ one for one, own in zip(adjusted, members, strict=True)])
     working = spread.T @ spread  # covariance of the scores if units were independent, of equal variance
-    return float(weights @ y), float(np.sqrt((scores**2).sum())), float(np.trace(working) ** 2 / (working**2).sum())
+    # Without residuals there is no error to count degrees of freedom for.
+    squares = float((working**2).sum())
+    freedom = float(np.trace(working) ** 2 / squares) if squares > 0 else 0.0
+    return weights @ ys, np.sqrt((scores**2).sum(axis=0)), freedom
 
 
 def _inverse_root(matrix: np.ndarray) -> np.ndarray:
@@ -242,6 +330,13 @@ def _inverse_root(matrix: np.ndarray) -> np.ndarray:
     return (vectors * roots) @ vectors.T
 
 
-def benjamini_hochberg(p_values: Sequence[float]) -> np.ndarray:
-    """Adjusted p values that control the false discovery rate (Benjamini and Hochberg, JRSS B 57 (1995), 289-300)."""
-    return multipletests(np.asarray(p_values, float), method="fdr_bh")[1]
+def benjamini_hochberg(p_values: Sequence[float | None]) -> np.ndarray:
+    """Adjusted p values that control the false discovery rate (Benjamini and Hochberg, JRSS B 57 (1995), 289-300).
+
+    A missing p value (None or not a number) stays not a number and is no test.
+    """
+    found = np.asarray(p_values, float)
+    known = ~np.isnan(found)
+    if known.any():
+        found[known] = multipletests(found[known], method="fdr_bh")[1]
+    return found

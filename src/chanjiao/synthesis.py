@@ -10,30 +10,27 @@ from matplotlib.figure import Figure
 
 from chanjiao import figures
 from chanjiao.claims import (
-    BOUNDS,
     CONTRADICTED,
     INSUFFICIENT,
     MIXED,
     SUPPORTED,
     UNDECIDED,
+    away,
     counted,
+    indicator_rules,
     judge_claim,
+    limits,
+    shortfall,
     threshold,
 )
 from chanjiao.results import ResultError, read_estimate
 from chanjiao.statistics import Estimate
 
 Estimates = dict[str, Estimate | None]
-OUT_OF_REACH = 20  # nobody will collect more than this many times the rows there are
 # Variants of the coding passes and of the dates are themselves what `holds_under` asks for.
 OWN_VARIANTS = {"pass_a", "pass_b", "both", "either", "earliest", "latest"}
-COLOURS = {SUPPORTED: "orange", CONTRADICTED: "blue", MIXED: "purple", UNDECIDED: "grey", INSUFFICIENT: "light"}
+COLOURS = figures.VERDICT_COLOURS
 SYMBOLS = {SUPPORTED: "+", CONTRADICTED: "−", MIXED: "±", UNDECIDED: "?", INSUFFICIENT: "·"}
-
-
-def indicator_rules(claims: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """All indicator rules of claims.yaml by id (`C1.1`), in order."""
-    return {name: rule for claim in claims["claims"].values() for name, rule in claim["indicators"].items()}
 
 
 def read_estimates(claims: Mapping[str, Any], results: Mapping[str, Any]) -> Estimates:
@@ -99,7 +96,7 @@ def with_variant(claims: Mapping[str, Any], estimates: Estimates, variant: str) 
     return changed
 
 
-def multiverse(claims: Mapping[str, Any], estimates: Estimates) -> pd.DataFrame:
+def sensitivity(claims: Mapping[str, Any], estimates: Estimates) -> pd.DataFrame:
     """How the verdicts move: one row a choice (choice, meaning, indicators moved, then a column a claim).
 
     The first row is the printed analysis; then every variant of claims.yaml, also one that no indicator has and that
@@ -123,71 +120,6 @@ def _universe(
     moved = sum(varied.get(rule["key"]) is not printed.get(rule["key"]) for rule in indicator_rules(claims).values())
     verdicts = {claim: judged["verdict"] for claim, judged in judge(claims, varied, scale).items()}
     return {"choice": name, "meaning": meaning, "indicators": moved, **verdicts}
-
-
-def what_would_decide(claims: Mapping[str, Any], verdicts: Mapping[str, Any]) -> pd.DataFrame:
-    """For every undecided or insufficient indicator: indicator, verdict, table, further rows, in words.
-
-    Further rows assume that the estimate holds and that the interval narrows with the square root of the rows. The
-    number is missing where more rows alone would not decide: the estimate lies between the thresholds or the bias
-    analysis, not the interval, is what stops it.
-    """
-    rules = indicator_rules(claims)
-    rows = []
-    for claim in verdicts.values():
-        for judged in claim["indicators"]:
-            if judged["verdict"] in (UNDECIDED, INSUFFICIENT):
-                further, words = _further_rows(rules[judged["id"]], judged)
-                rows.append((judged["id"], judged["verdict"], judged["table"], further, words))
-    frame = pd.DataFrame(rows, columns=["indicator", "verdict", "table", "further_rows", "what_would_decide"])
-    return frame.astype({"further_rows": "Int64"})
-
-
-def _further_rows(rule: Mapping[str, Any], judged: Mapping[str, Any]) -> tuple[int | None, str]:
-    table = f"{rule['table']}.csv"
-    if judged["verdict"] == INSUFFICIENT:
-        lacking = max(needed - (judged[count] or 0) for count, needed in rule["minimum"].items())
-        return lacking, f"{judged['reason']}; add rows to {table}"
-    if judged["interval"] is None or "interval" not in judged["reason"]:
-        return None, f"more rows alone would not decide: {judged['reason']}"
-    if _variants_disagree(rule, judged):
-        return None, f"more rows alone would not decide: {' and '.join(judged['variants'])} lie on different sides"
-    factors = [factor for factor in (_factor(rule, judged, verdict) for verdict in (SUPPORTED, CONTRADICTED)) if factor]
-    if not factors:
-        return None, "more rows would not decide: no threshold lies on this side of the estimate"
-    if not math.isfinite(min(factors)):
-        return None, "more rows would decide if the estimate held, how many an open interval does not tell"
-    # One more than the exact number, since the bound must pass the threshold and not only reach it.
-    further = math.floor(round(judged["n"] * (min(factors) - 1), 6)) + 1
-    reach = ", out of reach: it lies close to the threshold" if further > OUT_OF_REACH * judged["n"] else ""
-    noun = rule.get("further", f"further row{'' if further == 1 else 's'} of {table}")
-    return further, f"about {further:,} {noun} if the estimate held{reach}"
-
-
-def _variants_disagree(rule: Mapping[str, Any], judged: Mapping[str, Any]) -> bool:
-    """Whether the readings that must agree lie on both sides of a threshold: no number of rows makes them agree."""
-    values = [value for value in judged["variants"].values() if value is not None]
-    limits = [threshold(condition) for condition in _conditions(rule)]
-    return any(min(values, default=limit) < limit < max(values, default=limit) for limit in limits)
-
-
-def _factor(rule: Mapping[str, Any], judged: Mapping[str, Any], verdict: str) -> float | None:
-    """By how much the sample must grow for this verdict: (half-width / distance to the threshold) squared.
-
-    None where the estimate lies on the wrong side of the threshold, infinite where the interval is open at that side.
-    """
-    condition = rule.get(f"{verdict}_when")
-    if condition is None:
-        return None
-    side = "below" if "below" in condition else "above"
-    limit, value, end = threshold(condition), judged["value"], judged["interval"][BOUNDS[condition["bound"]]]
-    if value == limit or (value < limit) != (side == "below"):
-        return None
-    if rule["unit"] in ("ratio", "rate ratio"):
-        if min(value, end) <= 0:
-            return math.inf
-        limit, value, end = math.log(limit), math.log(value), math.log(end)
-    return ((end - value) / (limit - value)) ** 2
 
 
 def joint_display(claims: Mapping[str, Any], verdicts: Mapping[str, Any], results: Mapping[str, Any]) -> pd.DataFrame:
@@ -247,7 +179,7 @@ def _literature_in_words(results: Mapping[str, Any], claim: str) -> str:
 def agreement(frame: pd.DataFrame, claims: Mapping[str, Any], estimates: Estimates, claim: str) -> tuple[int, int]:
     """How many choices that touch an indicator of the claim give its printed verdict, and how many such choices are.
 
-    `frame` is the multiverse. A choice that no indicator of the claim has would agree for nothing.
+    `frame` is that of `sensitivity`. A choice that no indicator of the claim has would agree for nothing.
     """
     keys = [rule["key"] for rule in claims["claims"][claim]["indicators"].values()]
     touches = [
@@ -309,7 +241,7 @@ def _conditions(rule: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [rule[name] for name in ("supported_when", "contradicted_when") if rule.get(name)]
 
 
-def draw_multiverse(frame: pd.DataFrame) -> Figure:
+def draw_sensitivity(frame: pd.DataFrame) -> Figure:
     """Claims across, choices down; every cell the verdict as a symbol and a colour, faint where it only leans."""
     claims = [column for column in frame.columns if column not in ("choice", "meaning", "indicators")]
     figure, axes = figures.new(0.5 + 0.27 * len(frame))
@@ -348,6 +280,34 @@ def estimates_table(claims: Mapping[str, Any], estimates: Estimates) -> pd.DataF
         rows.append((name, rule["meaning"], number_in_words(shown), estimate.n, estimate.clusters, effective))
     columns = ["Indicator", "What it measures", "Estimate (interval)", "n", "Clusters", "Effective n"]
     return pd.DataFrame(rows, columns=columns).astype({"Clusters": "Int64"})
+
+
+def power_table(claims: Mapping[str, Any], estimates: Estimates) -> pd.DataFrame:
+    """What each indicator could have found, one row an indicator (see the module `power`).
+
+    Columns: Indicator, What it measures, Thresholds, Estimate (interval), Found below, Found above (the true values
+    nearest to the thresholds that would have been found with 80 % power, rounded away from them), Why not found.
+    """
+    rows = []
+    for name, rule in indicator_rules(claims).items():
+        estimate = estimates.get(rule["key"]) or Estimate.missing(rule["unit"], 0, "not recorded")
+        shown = number_in_words({"value": estimate.value, "interval": estimate.interval})
+        ends = {"below": estimate.detectable_below, "above": estimate.detectable_above}
+        found = [None if end is None else _decimal(away(end, side == "below")) for side, end in ends.items()]
+        thresholds = " and ".join(f"{limit:g}" for limit in sorted(set(limits(rule).values())))
+        rows.append((name, rule["meaning"], thresholds, shown, *found, _why_not_found(rule, estimate)))
+    columns = ["Indicator", "What it measures", "Thresholds", "Estimate (interval)", "Found below", "Found above"]
+    return pd.DataFrame(rows, columns=[*columns, "Why not found"])
+
+
+def _why_not_found(rule: Mapping[str, Any], estimate: Estimate) -> str | None:
+    if lacking := shortfall(rule, estimate):
+        return lacking
+    if estimate.interval is None or any(map(math.isinf, estimate.interval)):
+        return estimate.reason or "the interval is open, so its standard error is unknown"
+    ends = {"below": estimate.detectable_below, "above": estimate.detectable_above}
+    sides = [side for side in limits(rule) if ends[side] is None]
+    return f"no true value {' or '.join(sides)} would have been found" if sides else None
 
 
 def rules_table(claims: Mapping[str, Any]) -> pd.DataFrame:
@@ -430,9 +390,3 @@ def _share_in_words(kept: Mapping[str, Any]) -> str:
         return "no value"
     ends = kept["interval"]
     return f"{kept['value']:.0%} of {kept['n']}" + (f" ({ends[0]:.0%} to {ends[1]:.0%})" if ends else "")
-
-
-def gaps_table(gaps: pd.DataFrame) -> pd.DataFrame:
-    """`what_would_decide` with column names for a reader."""
-    names = ["Indicator", "Verdict", "Table", "Further rows", "What would decide it"]
-    return gaps.set_axis(names, axis="columns")

@@ -11,16 +11,26 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from lifelines import WeibullAFTFitter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chanjiao import figures
-from chanjiao.bias import tipping_sensitivity
-from chanjiao.claims import SUPPORTED, Rule, decide
+from chanjiao import diagnostics, figures, multiverse
+from chanjiao.bias import bias_surface, corrected_shares, tipping_sensitivity
+from chanjiao.claims import SUPPORTED, Rule, decide, indicator_rules
 from chanjiao.figures import PALETTE
+from chanjiao.multiverse import Combination, Correct, Evaluate, remembered
+from chanjiao.passes import completed
 from chanjiao.rowflow import RowFlow
-from chanjiao.statistics import Estimate, Interval, cluster_share, percentile_interval, stratified_ratio, wilson
+from chanjiao.statistics import (
+    Estimate,
+    Interval,
+    cluster_share,
+    expanded_tail,
+    percentile_interval,
+    stratified_ratio,
+    wilson,
+)
+from chanjiao.survival import largest_distance, time_ratios, weibull_reached
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -31,6 +41,9 @@ THEMES = ("integration", "vocational_reform")  # plans of skills, consortia or t
 DEPTHS = ("objectives", "measures")  # how far a text must be visible before its targets can be looked for
 CONCRETE = {"s_number": "number", "s_deadline": "deadline", "s_resource": "resource", "s_sanction": "sanction"}
 PLACES = {"score": "rank score", "rank_first": "rank", "rank_last": "rank"}
+DOCUMENTS = {"documents": "policy_id"}  # left out one by one, by the column that names them
+ANSWERS = {"national documents": "parent_id", "other provinces": "province_code"}
+INFLUENCE_DRAWS = 400  # enough for the intervals of a figure with a dot a deletion; values need no draws
 UNCOUNTED = "targets not countable in the visible text"
 ALL_READ = "uncounted"  # the variant of C1.1 that keeps such documents, as stating no target
 
@@ -55,42 +68,47 @@ def documents(tables: Tables) -> pd.DataFrame:
     return frame.assign(n_dated_targets=frame["policy_id"].map(dated).fillna(0).astype(int))
 
 
-def own_flow(tables: Tables, province: str, variant: str = "") -> RowFlow:
+def own_flow(tables: Tables, province: str, *variants: str) -> RowFlow:
     """Filter the documents down to those C1.1 counts: the province's own, read far enough, targets countable.
 
-    `variant` is a key of SUBSETS, ALL_READ or empty.
+    `variants` are keys of SUBSETS or ALL_READ.
     """
     flow = RowFlow("policies", documents(tables))
     flow.keep(flow.frame["province_code"].eq(province), "of the nation or another province")
     flow.keep(flow.frame["level"].eq("province"), "of a city or district")
     flow.keep(flow.frame["excerpt_reaches"].isin(DEPTHS), "not read as far as its objectives")
-    if variant != ALL_READ:
+    if ALL_READ not in variants:
         # By the count alone: to keep an uncounted document because it states a target would select on the outcome.
         flow.keep(flow.frame["n_quant_targets"].notna(), UNCOUNTED)
-    _keep_subset(flow, variant)
+    _keep_subsets(flow, variants)
     return flow
 
 
-def _keep_subset(flow: RowFlow, variant: str) -> None:
-    if variant in SUBSETS:
-        rule, why = SUBSETS[variant]
-        flow.keep(rule(flow.frame), why)
+def _keep_subsets(flow: RowFlow, variants: Sequence[str]) -> None:
+    for variant in variants:
+        if variant in SUBSETS:
+            rule, why = SUBSETS[variant]
+            flow.keep(rule(flow.frame), why)
 
 
-def dated_target_share(tables: Tables, province: str, confidence: float, rule: Rule, variant: str = "") -> Estimate:
+def dated_target_share(tables: Tables, province: str, confidence: float, rule: Rule, *variants: str) -> Estimate:
     """C1.1: share of the province's own documents that state a numeric target with its year.
 
     Wilson interval, each document a unit of its own (Newcombe 1998). `rule` is C1.1 of claims.yaml: `tipping` is the
     sensitivity of reading at which its supporting verdict, the unsafe one, falls.
     """
-    used = own_flow(tables, province, variant).frame
+    used = own_flow(tables, province, *variants).frame
     return _share(used, used["n_dated_targets"].gt(0), confidence, rule)
 
 
-def any_target_share(tables: Tables, province: str, confidence: float, rule: Rule, variant: str = "") -> Estimate:
+def any_target_share(tables: Tables, province: str, confidence: float, rule: Rule, *variants: str) -> Estimate:
     """The looser reading of C1.1: a numeric target counts with or without its year."""
-    used = own_flow(tables, province, variant).frame
-    return _share(used, used["n_quant_targets"].gt(0) | used["n_dated_targets"].gt(0), confidence, rule)
+    used = own_flow(tables, province, *variants).frame
+    return _share(used, _states_any_target(used), confidence, rule)
+
+
+def _states_any_target(used: pd.DataFrame) -> pd.Series:
+    return used["n_quant_targets"].fillna(0).gt(0) | used["n_dated_targets"].gt(0)
 
 
 def _share(used: pd.DataFrame, marks: pd.Series, confidence: float, rule: Rule) -> Estimate:
@@ -118,6 +136,13 @@ def _tipping(marks: pd.Series, units: pd.Series, confidence: float, rule: Rule) 
     return tipping if tipping < 1 else None
 
 
+def dated_target_curve(tables: Tables, province: str, confidence: float) -> pd.DataFrame:
+    """Return C1.1 corrected for targets that the stored text hides: the columns of `bias.bias_surface`."""
+    used = own_flow(tables, province).frame
+    marks = used["n_dated_targets"].gt(0).astype(float).rename("mark").to_frame()
+    return bias_surface([marks], 1, used["policy_id"], confidence)
+
+
 def others_share(tables: Tables, province: str, confidence: float, variant: str = "") -> Estimate:
     """Share of the other provinces' own documents that state a numeric target with its year, clustered by province.
 
@@ -126,7 +151,7 @@ def others_share(tables: Tables, province: str, confidence: float, variant: str 
     frame = documents(tables)
     other = frame["level"].eq("province") & frame["province_code"].ne(province)
     flow = RowFlow("policies", frame[other & frame["excerpt_reaches"].isin(DEPTHS) & frame["n_quant_targets"].notna()])
-    _keep_subset(flow, variant)
+    _keep_subsets(flow, [variant])
     used = flow.frame
     share = cluster_share(used["n_dated_targets"].gt(0).astype(float), used["province_code"], confidence)
     return share.with_(rows={"policies": used["policy_id"].tolist()})
@@ -144,31 +169,35 @@ def uncounted_bounds(tables: Tables, province: str) -> Interval | None:
     return (float(stating / read), float((stating + hidden) / read)) if read else None
 
 
-def comparison_flow(tables: Tables, province: str, variant: str = "") -> RowFlow:
-    """Filter the documents down to those C1.3 compares; `side` is 1 for the province's own, 0 for other provinces'."""
+def comparison_flow(tables: Tables, province: str, *variants: str) -> RowFlow:
+    """Filter the documents down to those C1.3 compares; `side` is 1 for the province's own, 0 for other provinces'.
+
+    `variants` are keys of SUBSETS or ALL_READ.
+    """
     flow = RowFlow("policies", documents(tables))
     flow.keep(flow.frame["level"].eq("province"), "of the nation, a city or a district")
-    flow.keep(flow.frame["n_quant_targets"].notna(), "number of targets not countable in the visible text")
-    _keep_subset(flow, variant)
+    if ALL_READ not in variants:
+        flow.keep(flow.frame["n_quant_targets"].notna(), "number of targets not countable in the visible text")
+    _keep_subsets(flow, variants)
     own = flow.frame["province_code"].eq(province)
     sides = own.groupby([flow.frame["theme"], flow.frame["excerpt_reaches"]]).transform("nunique")
     flow.keep(sides.eq(2), "no document of the other side with the same theme and depth of reading")
     flow.frame = flow.frame.assign(
         side=flow.frame["province_code"].eq(province).astype(int),
-        n_quant_targets=flow.frame["n_quant_targets"].astype(float),
+        n_quant_targets=flow.frame["n_quant_targets"].fillna(0).astype(float),
     )
     return flow
 
 
 def target_rate_ratio(
-    tables: Tables, province: str, confidence: float, seed: int, rule: Rule, variant: str = ""
+    tables: Tables, province: str, confidence: float, seed: int, rule: Rule, *variants: str
 ) -> Estimate:
     """C1.3: numeric targets per own document over those per document of the other provinces together.
 
     Within theme and depth of reading (`statistics.stratified_ratio`); each document is a cluster of its own. `rule` is
     C1.3 of claims.yaml.
     """
-    used = comparison_flow(tables, province, variant).frame
+    used = comparison_flow(tables, province, *variants).frame
     strata = ["theme", "excerpt_reaches"]
     ratio = stratified_ratio(used, "n_quant_targets", "side", strata, "policy_id", confidence, seed)
     reason = ratio.reason and (
@@ -178,16 +207,50 @@ def target_rate_ratio(
     return ratio.with_(unit=rule["unit"], reason=reason, rows={"policies": used["policy_id"].tolist()})
 
 
+def deletions(
+    tables: Tables, province: str, confidence: float, seed: int, rules: Mapping[str, Rule]
+) -> pd.DataFrame:
+    """Return C1.1, C1.2 and C1.3 without each unit in turn; see `diagnostics.deletions`.
+
+    Documents for C1.1 and C1.3 (both sides), national documents and other provinces for C1.2. `rules` are the
+    indicators of C1 in claims.yaml by name.
+    """
+
+    def share(part: pd.DataFrame) -> Estimate:
+        return _share(part, part["n_dated_targets"].gt(0), confidence, rules["C1.1"])
+
+    def score(part: pd.DataFrame) -> Estimate:
+        return rank_score(part, province, confidence, rules["C1.2"])
+
+    def ratio(part: pd.DataFrame) -> Estimate:
+        strata = ["theme", "excerpt_reaches"]
+        return stratified_ratio(part, "n_quant_targets", "side", strata, "policy_id", confidence, seed, INFLUENCE_DRAWS)
+
+    answers = _comparable_answers(answers_flow(tables).frame, province)
+    scores = diagnostics.deletions("C1.2", score, answers, ANSWERS)
+    own = scores["deleted"].eq("other provinces") & scores["cluster"].eq(province)
+    parts = [
+        diagnostics.deletions("C1.1", share, own_flow(tables, province).frame, DOCUMENTS),
+        scores[~own],
+        diagnostics.deletions("C1.3", ratio, comparison_flow(tables, province).frame, DOCUMENTS),
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
 def days_after(date: pd.Series, parent_date: pd.Series) -> pd.DataFrame:
     """Return the first and last possible day of `date`, counted from the day `parent_date` was published.
 
     Texts of 4, 7 or 10 characters (a year, a month, a day); a parent known to the month only starts on its first day.
     Columns `lower` and `upper` in days, not yet cut at day 0.
     """
-    start = parent_date.map(_first_day)
-    return pd.DataFrame(
-        {"lower": (date.map(_first_day) - start).dt.days, "upper": (date.map(_last_day) - start).dt.days}
-    ).astype(float)
+    start = _as_days(parent_date, _first_day)
+    ends = {"lower": _as_days(date, _first_day), "upper": _as_days(date, _last_day)}
+    return pd.DataFrame({name: (days - start).dt.days for name, days in ends.items()}).astype(float)
+
+
+def _as_days(dates: pd.Series, end: Callable[[str], pd.Timestamp]) -> pd.Series:
+    # Said in so many words, because a column without any date would hold no days but objects.
+    return dates.map(end, na_action="ignore").astype("datetime64[ns]")
 
 
 def _first_day(date: str) -> pd.Timestamp:
@@ -198,12 +261,12 @@ def _last_day(date: str) -> pd.Timestamp:
     return pd.Period(date).end_time.normalize()
 
 
-def answers_flow(tables: Tables, variant: str = "") -> RowFlow:
+def answers_flow(tables: Tables, *variants: str) -> RowFlow:
     """Find every province's first answer to each national document of RISK_SET, with the days it may have come on.
 
     One document answers one parent, its main one. Documents that name the parent go before those matched by title.
     Of several the first answer came between the earliest first and the earliest last possible day. A page date is an
-    upper bound (lower = 0) unless `variant` is page_dates; official keeps official sources only.
+    upper bound (lower = 0) unless page_dates is among `variants`; official keeps official sources only.
 
     The frame has a row per parent and province: parent_id, province_code, policy_id, date_issued, lower, upper (days).
     Provinces without a row were not found, or found without a date; neither means that they were late.
@@ -212,12 +275,12 @@ def answers_flow(tables: Tables, variant: str = "") -> RowFlow:
     flow.keep(flow.frame["parent_id"].isin(RISK_SET), "parent does not ask every province for a general answer")
     flow.keep(flow.frame["main"].eq("yes"), "document answers another parent in the first place")
     flow.keep(flow.frame["level"].eq("province"), "document of a ministry, city or district")
-    if variant == "official":
-        _keep_subset(flow, variant)
+    if "official" in variants:
+        _keep_subsets(flow, ["official"])
     named = flow.frame["parent_named"].eq("yes")
     flow.keep(named | ~_any_in_group(named, flow.frame), "another document of the province names the parent")
     flow.keep(flow.frame["date_issued"].notna(), "date of issue unknown")
-    flow.frame = _with_days(flow.frame, page_dates=variant == "page_dates")
+    flow.frame = _with_days(flow.frame, page_dates="page_dates" in variants)
     flow.keep(flow.frame["upper"].ge(0), "older than its parent")
     _keep_first_answer(flow)
     return flow
@@ -258,10 +321,10 @@ def gehan_scores(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
     """Return for each time the mean comparison with every other: +1 certainly later, -1 certainly earlier, 0 unknown.
 
     Times are closed intervals. Gehan, Biometrika 52 (1965), 203-223, in Mantel's form (Biometrics 23 (1967), 65-78),
-    divided by the number of comparisons: in [-1, 1], 0 is the middle.
+    divided by the number of comparisons: in [-1, 1], 0 is the middle, also for a time alone.
     """
     later = (lower[:, None] > upper[None, :]).astype(float)
-    return (later - later.T).sum(axis=1) / (len(lower) - 1)
+    return (later - later.T).sum(axis=1) / max(len(lower) - 1, 1)
 
 
 def mean_permutations(scores: Sequence[np.ndarray]) -> np.ndarray:
@@ -282,16 +345,17 @@ def rank_score(answers: pd.DataFrame, province: str, confidence: float, rule: Ru
     if compared.empty:
         return Estimate.missing(rule["unit"], 0, _no_answer(answers, province, rule), clusters=0)
     groups = [group for _, group in compared.groupby("parent_id", sort=True)]
-    scores = [gehan_scores(group["lower"].to_numpy(), group["upper"].to_numpy()) for group in groups]
+    scores = _gehan_scores(groups)
     own = [
         score[group["province_code"].eq(province).to_numpy()].item()
         for score, group in zip(scores, groups, strict=True)
     ]
     value, null = round(float(np.mean(own)), 12), mean_permutations(scores)
     others = compared["province_code"].nunique() - 1
+    interval = _inverted(value, null, confidence) if null[-1] > null[0] else None
     return Estimate(
-        value, _inverted(value, null, confidence), others, len(groups), effective_n=float(others),
-        p_value=_two_sided(value, null), unit=rule["unit"],
+        value, interval, others, len(groups), effective_n=float(others), p_value=_two_sided(value, null),
+        unit=rule["unit"], reason=None if interval else "no interval: the dates tell no two provinces apart",
         rows={"policy_parents": compared[["policy_id", "parent_id"]].to_numpy().tolist()},
     )  # fmt: skip
 
@@ -300,6 +364,20 @@ def _comparable_answers(answers: pd.DataFrame, province: str) -> pd.DataFrame:
     by_parent = answers.groupby("parent_id")["province_code"]
     answered = by_parent.transform(lambda codes: province in set(codes) and len(codes) > 1)
     return answers[answered.astype(bool)]
+
+
+def _gehan_scores(groups: Sequence[pd.DataFrame]) -> list[np.ndarray]:
+    return [gehan_scores(group["lower"].to_numpy(), group["upper"].to_numpy()) for group in groups]
+
+
+def null_scores(answers: pd.DataFrame, province: str) -> np.ndarray:
+    """Return the exact null distribution behind C1.2, sorted: every score that chance could have given the province.
+
+    Empty where the province has no answer to compare. `answers` is the frame of `answers_flow`.
+    """
+    compared = _comparable_answers(answers, province)
+    groups = [group for _, group in compared.groupby("parent_id", sort=True)]
+    return mean_permutations(_gehan_scores(groups)) if groups else np.array([])
 
 
 def _no_answer(answers: pd.DataFrame, province: str, rule: Rule) -> str:
@@ -321,14 +399,15 @@ def _two_sided(value: float, null: np.ndarray) -> float:
     return float(min(1.0, 2 * min((null <= value).mean(), (null >= value).mean())))
 
 
-def promptness(tables: Tables, province: str, confidence: float, rule: Rule, variant: str = "") -> Estimate:
+def promptness(tables: Tables, province: str, confidence: float, rule: Rule, *variants: str) -> Estimate:
     """C1.2 with its variants: official, page_dates, earliest, latest (see `answers_flow` and `shifted`).
 
     `rule` is C1.2 of claims.yaml.
     """
-    answers = answers_flow(tables, variant).frame
-    if variant in ("earliest", "latest"):
-        answers = shifted(answers, province, variant)
+    answers = answers_flow(tables, *variants).frame
+    for variant in variants:
+        if variant in ("earliest", "latest"):
+            answers = shifted(answers, province, variant)
     return rank_score(answers, province, confidence, rule)
 
 
@@ -428,8 +507,8 @@ def _innermost(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
 def transposition_curves(answers: pd.DataFrame, confidence: float, seed: int, draws: int = 2000) -> pd.DataFrame:
     """Return Turnbull's estimate of the share of dated provinces that had answered, per parent, with a bootstrap.
 
-    One row an innermost interval: parent_id, first, last (days), mass, cumulative (reached at `last`), low, high (a
-    percentile interval of `cumulative`; provinces are resampled). Parents in the order of RISK_SET.
+    One row an innermost interval: parent_id, first, last (days), mass, cumulative (reached at `last`), low, high (an
+    expanded percentile interval of `cumulative`; provinces are resampled). Parents in the order of RISK_SET.
     """
     rng = np.random.default_rng(seed)
     curves = []
@@ -437,11 +516,14 @@ def transposition_curves(answers: pd.DataFrame, confidence: float, seed: int, dr
         innermost, mass, simulated = _resampled_turnbull(group, rng, draws)
         reached = simulated.cumsum(axis=1)
         # Four digits: what self-consistency leaves open lies behind them.
-        bounds = np.quantile(reached, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0).clip(0, 1).round(4)
+        # A single province resamples to itself, whatever is left out at the ends.
+        tail = expanded_tail(confidence, max(len(group), 2))
+        bounds = np.quantile(reached, [tail, 1 - tail], axis=0).clip(0, 1).round(4)
         curve = pd.DataFrame({"parent_id": parent, "first": innermost[:, 0], "last": innermost[:, 1]})
         reached_by = mass.cumsum().clip(0, 1).round(4)
         curves.append(curve.assign(mass=mass.round(4), cumulative=reached_by, low=bounds[0], high=bounds[1]))
-    return pd.concat(curves, ignore_index=True)
+    columns = ["parent_id", "first", "last", "mass", "cumulative", "low", "high"]
+    return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=columns, dtype=float)
 
 
 def _resampled_turnbull(
@@ -456,13 +538,14 @@ def _resampled_turnbull(
 def transposition_medians(answers: pd.DataFrame, confidence: float, seed: int, draws: int = 2000) -> pd.DataFrame:
     """Return the day by which half of the dated provinces had answered, at the latest, per parent.
 
-    Columns: parent_id, n (dated provinces), median, low, high (days; percentile interval, provinces resampled).
+    Columns: parent_id, n (dated provinces), median, low, high (days; expanded percentile interval over provinces).
     """
     rng = np.random.default_rng(seed)
     medians = []
     for parent, group in answers.groupby("parent_id", sort=True):
         innermost, mass, simulated = _resampled_turnbull(group, rng, draws)
-        low, high = percentile_interval(_median_days(innermost, simulated), confidence)
+        found = percentile_interval(_median_days(innermost, simulated), confidence, len(group))
+        low, high = found or (np.nan, np.nan)
         medians.append((parent, len(group), _median_days(innermost, mass[None]).item(), low, high))
     return pd.DataFrame(medians, columns=["parent_id", "n", "median", "low", "high"])
 
@@ -473,30 +556,28 @@ def _median_days(innermost: np.ndarray, mass: np.ndarray) -> np.ndarray:
 
 
 def weibull_ratios(answers: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Fit an accelerated failure time model to the transposition times of all provinces, the parent as covariate.
+    """Compare the transposition times of the parents by a Weibull model; see `survival.time_ratios` for the columns.
 
-    Weibull times, interval-censored likelihood (lifelines; Kalbfleisch and Prentice 2002, chapters 2 and 3). Returns
-    parent_id, n, ratio (times relative to the first parent), low, high, p_value, median (days).
+    A province that answers several parents is one cluster.
     """
-    design = pd.get_dummies(answers["parent_id"], dtype=float)
-    # A Weibull time cannot be 0: an answer on day 0 came within half a day.
-    times = answers[["lower", "upper"]].assign(upper=answers["upper"].clip(lower=0.5))
-    model = WeibullAFTFitter(alpha=1 - confidence)
-    model.fit_interval_censoring(times.join(design.iloc[:, 1:]), "lower", "upper")
-    summary = model.summary.loc["lambda_"].reindex(design.columns)
-    low, high = (column for column in summary.columns if column.startswith("exp(coef) "))
-    profiles = pd.DataFrame(np.eye(len(design.columns)), columns=design.columns)
-    return pd.DataFrame(
-        {
-            "parent_id": design.columns,
-            "n": design.sum().astype(int).to_numpy(),
-            "ratio": summary["exp(coef)"].fillna(1.0).to_numpy(),
-            "low": summary[low].to_numpy(),
-            "high": summary[high].to_numpy(),
-            "p_value": summary["p"].to_numpy(),
-            "median": model.predict_median(profiles.iloc[:, 1:]).to_numpy(),
-        }
-    )
+    return time_ratios(answers, "parent_id", "province_code", confidence)
+
+
+def weibull_fit(answers: pd.DataFrame, ratios: pd.DataFrame) -> pd.DataFrame:
+    """Return how far the model of `weibull_ratios` lies from Turnbull's estimate.
+
+    One row a parent: parent_id, n, scale, shape, day (of the largest vertical distance), turnbull, weibull (what each
+    has reached there), distance. No test: where most dates are upper bounds, Turnbull's estimate heaps them on a known
+    day that they all contain, and a distance speaks against it as much as against the model.
+    """
+    rows = []
+    for row in ratios.to_dict("records"):
+        group = answers[answers["parent_id"].eq(row["parent_id"])]
+        innermost, mass = turnbull(group["lower"].to_numpy(), group["upper"].to_numpy())
+        rows.append(largest_distance(innermost, mass[0], row["scale"], row["shape"]))
+    furthest = pd.DataFrame(rows, columns=["day", "turnbull", "weibull"])
+    fit = ratios[["parent_id", "n", "scale", "shape"]].join(furthest)
+    return fit.assign(distance=(fit["turnbull"] - fit["weibull"]).abs())
 
 
 def variants(
@@ -515,14 +596,75 @@ def variants(
     }
 
 
+# The multiverse
+
+# What each level of a choice means for the functions above: a variant, or nothing where it is printed.
+LEVELS: dict[str, dict[str, tuple[str, ...]]] = {
+    "sources": {"all": (), "official": ("official",)},
+    "targets": {"dated": (), "any": ()},
+    "counted": {"countable": (), "all": (ALL_READ,)},
+    "themes": {"all": (), "own": ("themes",)},
+    "reading": {"objectives": (), "measures": ("measures",)},
+    "page_dates": {"bound": (), "issue": ("page_dates",)},
+    "dates": {"interval": (), "earliest": ("earliest",), "latest": ("latest",)},
+}
+
+
+def specifications(
+    tables: Tables, province: str, confidence: float, claims: Mapping[str, Any], seed: int
+) -> pd.DataFrame:
+    """Return the three indicators under every combination of the choices in claims.yaml (`multiverse.specifications`).
+
+    `claims` is claims.yaml.
+    """
+    rules = indicator_rules(claims)
+    stating, corrected = _stating_by_choice(tables, province, confidence, rules["C1.1"])
+
+    def prompt(choice: Combination) -> Estimate:
+        return promptness(tables, province, confidence, rules["C1.2"], *_variants_of(choice))
+
+    def ratio(choice: Combination) -> Estimate:
+        return target_rate_ratio(tables, province, confidence, seed, rules["C1.3"], *_variants_of(choice))
+
+    found = [
+        multiverse.specifications(claims, "C1.1", stating, LEVELS, confidence, corrected),
+        multiverse.specifications(claims, "C1.2", prompt, LEVELS, confidence),
+        multiverse.specifications(claims, "C1.3", ratio, LEVELS, confidence),
+    ]
+    return pd.concat(found, ignore_index=True)
+
+
+def _variants_of(choice: Combination) -> list[str]:
+    return [variant for factor, level in choice.items() for variant in LEVELS.get(factor, {}).get(level, ())]
+
+
+def _stating_by_choice(tables: Tables, province: str, confidence: float, rule: Rule) -> tuple[Evaluate, Correct]:
+    factors = ("sources", "counted", "themes", "reading")
+    read = remembered(lambda choice: own_flow(tables, province, *_variants_of(choice)).frame, *factors)
+
+    def marks(choice: Combination) -> pd.Series:
+        used = read(choice)
+        stated = {"dated": used["n_dated_targets"].gt(0), "any": _states_any_target(used)}
+        return stated[choice["targets"]].astype(float)
+
+    def share(choice: Combination) -> Estimate:
+        return _share(read(choice), marks(choice), confidence, rule)
+
+    def corrected(choice: Combination) -> Mapping[float, Estimate]:
+        return corrected_shares([marks(choice).to_frame()], 1, read(choice)["policy_id"], confidence)
+
+    return share, corrected
+
+
 def articles(tables: Tables, categories: str = "a") -> pd.DataFrame:
     """Return every coded article with its statute and codes; marks are the mean of both passes.
 
     Columns of `provisions` and `provision_documents`, then relevant and operative (truth values; from the pass
     `categories`, "a" or "b") and number, deadline, resource, sanction in [0, 1]. An operative article is relevant to
-    the integration of industry and education and does more than declare.
+    the integration of industry and education and does more than declare. An article coded in one pass only has that
+    pass's codes in both (`passes.completed`, which says what it refuses).
     """
-    a, b = (tables[f"provisions_{one}"].set_index("unit_id") for one in "ab")
+    a, b = completed(tables["provisions"]["unit_id"], tables["provisions_a"], tables["provisions_b"])
     marks = ((a[list(CONCRETE)] + b[list(CONCRETE)]) / 2).astype(float).rename(columns=CONCRETE)
     codes = a if categories == "a" else b
     relevant = codes["relevance"].eq(1)
@@ -721,7 +863,7 @@ def _mean_scores(answers: pd.DataFrame) -> pd.Series:
         group.assign(score=gehan_scores(group["lower"].to_numpy(), group["upper"].to_numpy()))
         for _, group in answers.groupby("parent_id", sort=True)
     ]
-    return pd.concat(scored).groupby("province_code")["score"].mean()
+    return pd.concat(scored).groupby("province_code")["score"].mean() if scored else pd.Series(dtype=float)
 
 
 def draw_answers(grid: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
@@ -738,7 +880,7 @@ def draw_answers(grid: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
         axis.set_title(_wrapped(titles[parent], 25, 6), fontsize=7.5)
     axes[0, 0].set_yticks(lines["place"], lines["label"])
     axes[0, 0].set_ylim(len(lines) - 0.4, -0.6)
-    axes[0, 0].set_xticks(range(0, int(grid["upper"].max()) + 365, 365))
+    axes[0, 0].set_xticks(range(0, int(grid["upper"].fillna(0).max()) + 365, 365))
     for label, own in zip(axes[0, 0].get_yticklabels(), lines["own"], strict=True):
         label.set_color(PALETTE["orange" if own else "ink"])
     figure.supxlabel("days from the publication of the national document to the province's first answer", fontsize=9)
@@ -767,18 +909,13 @@ def draw_curves(curves: pd.DataFrame, own: pd.DataFrame, titles: Mapping[str, st
 
     `own` is `parent_scores`, `titles` maps parent_id to the panel's title, `name` is the province's.
     """
+    if curves.empty:
+        return figures.no_data("no province has a dated answer")
     parents = list(dict.fromkeys(curves["parent_id"]))
-    rows = -(-len(parents) // 2)
-    figure, axes = figures.new(0.5 + 2.2 * rows, rows=rows, columns=2, sharex=True, sharey=True)
-    for axis in axes.flat[len(parents) :]:
-        axis.set_axis_off()
-    for axis, parent in zip(axes.flat, parents, strict=False):
+    figure, axes = _parent_panels(parents, titles)
+    for axis, parent in zip(axes, parents, strict=True):
         _draw_curve(axis, curves[curves["parent_id"].eq(parent)], curves["last"].max())
         _draw_own_days(axis, own[own["parent_id"].eq(parent)], name)
-        axis.set_title(_wrapped(titles[parent], 60, 2), fontsize=7.5)
-        axis.set_ylim(0, 1.04)
-    figure.supxlabel("days after the publication of the national document", fontsize=9)
-    figure.supylabel("share of the dated provinces", fontsize=9)
     return figure
 
 
@@ -791,6 +928,38 @@ def _draw_curve(axis: Axes, curve: pd.DataFrame, end: float) -> None:
     axis.step(days, reached, where="post", color=PALETTE["blue"], linewidth=1.8)
     axis.grid(axis="y")
     axis.set_axisbelow(True)
+
+
+def draw_weibull(curves: pd.DataFrame, fit: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
+    """Draw the Weibull model (`weibull_fit`) over Turnbull's estimate (`transposition_curves`), a panel a parent.
+
+    A vertical line marks their largest distance.
+    """
+    if fit.empty:
+        return figures.no_data("no province has a dated answer to a national document")
+    figure, axes = _parent_panels(list(fit["parent_id"]), titles)
+    days = np.linspace(0, curves["last"].max(), 200)
+    for axis, row in zip(axes, fit.to_dict("records"), strict=True):
+        _draw_curve(axis, curves[curves["parent_id"].eq(row["parent_id"])], curves["last"].max())
+        axis.plot(days, weibull_reached(days, row["scale"], row["shape"]), color=PALETTE["orange"], linewidth=1.6)
+        axis.plot([row["day"]] * 2, [row["turnbull"], row["weibull"]], color=PALETTE["ink"], linewidth=1.6)
+        note = f"n = {row['n']}, largest distance {row['distance']:.2f}"
+        axis.text(0.98, 0.06, note, transform=axis.transAxes, ha="right", fontsize=8)
+    return figure
+
+
+def _parent_panels(parents: Sequence[str], titles: Mapping[str, str]) -> tuple[Figure, list[Axes]]:
+    """A panel a parent for curves of the share of provinces, two beside each other."""
+    rows = -(-len(parents) // 2)
+    figure, axes = figures.new(0.5 + 2.2 * rows, rows=rows, columns=2, sharex=True, sharey=True)
+    for axis in axes.flat[len(parents) :]:
+        axis.set_axis_off()
+    for axis, parent in zip(axes.flat, parents, strict=False):
+        axis.set_title(_wrapped(titles[parent], 60, 2), fontsize=7.5)
+        axis.set_ylim(0, 1.04)
+    figure.supxlabel("days after the publication of the national document", fontsize=9)
+    figure.supylabel("share of the dated provinces", fontsize=9)
+    return figure, list(axes.flat[: len(parents)])
 
 
 def _draw_own_days(axis: Axes, own: pd.DataFrame, name: str) -> None:
@@ -869,7 +1038,7 @@ def _draw_document(axis: Axes, row: Mapping[Any, Any]) -> None:
 
 def _timeline_lines(frame: pd.DataFrame, language: str) -> pd.DataFrame:
     parent = frame[f"parent_{language}"].fillna(frame["parent_id"])
-    label = parent.map(lambda title: _wrapped(title, 54, 2), na_action="ignore")
+    label = parent.map(lambda title: _wrapped(title, 54, 2), na_action="ignore").astype("str")
     ordered = frame.assign(label=label.fillna("no national parent seen"), alone=parent.isna())
     ordered = ordered.sort_values(["alone", "parent_day", "label", "first", "policy_id"], kind="stable")
     return ordered.assign(line=pd.factorize(ordered["label"])[0])

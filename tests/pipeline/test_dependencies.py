@@ -15,7 +15,8 @@ STAGES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text
 NOTEBOOKS = {path.stem.partition("_")[2]: path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
 ROOMS = sorted(name for name, stage in STAGES.items() if stage["cmd"].startswith("python -m chanjiao run"))
 NATIONAL = {"coding", "literature"}  # they run once, for the nation
-VERBS = {"_check", "_run", "_render"}
+VERBS = {"_check", "_run", "_render", "_gaps"}
+FILES = {"claims.yaml", "benchmarks/coverage.csv", "benchmarks/errors.csv"}  # what a notebook reads by name
 
 
 def code(room: str) -> ast.Module:
@@ -91,7 +92,7 @@ def expected(room: str) -> set[str]:
         package_files(closure(imported(tree)) | command("run"))
         | raw_tables(room)
         | {f"data/processed/{name}" for name in upstream}
-        | {"claims.yaml"} & texts([tree])
+        | FILES & texts([tree])
         | {f"notebooks/{NOTEBOOKS[room].name}", "data/raw/datapackage.json", "requirements.lock"}
         | {"data/processed/check"}
     )

@@ -239,7 +239,8 @@ def test_exactly_the_minimum_is_enough():
 
 
 def test_an_indicator_nobody_recorded_is_insufficient():
-    assert judged(None) == {"verdict": INSUFFICIENT, "reason": "no notebook recorded this indicator"}
+    nothing = {"verdict": INSUFFICIENT, "obstacle": "minimum", "reason": "no notebook recorded this indicator"}
+    assert judged(None) == nothing
 
 
 def test_counts_are_told_in_the_singular_and_the_plural():
@@ -255,7 +256,7 @@ def test_a_reason_names_the_other_side():
 
 def test_no_value_is_undecided_for_the_reason_the_room_gave():
     estimate = Estimate.missing("ratio", 30, "one side has no marks", clusters=12)
-    assert judged(estimate) == {"verdict": UNDECIDED, "reason": "one side has no marks"}
+    assert judged(estimate) == {"verdict": UNDECIDED, "obstacle": "no interval", "reason": "one side has no marks"}
     assert judged(Estimate(0.5, None, **ENOUGH))["reason"] == "there is no interval"
 
 
@@ -266,6 +267,7 @@ def test_a_variant_that_disagrees_or_is_missing_takes_the_decision_away():
     for variants in ({"both": share(0.4, 0.8), "either": either}, {"both": both}, {"both": both, "either": None}):
         found = judged(share(0.6, 0.9), rule, variants)
         assert found["verdict"] == UNDECIDED
+        assert found["obstacle"] == "variants"
         assert "not the same under the variant" in found["reason"]
 
 
@@ -283,7 +285,54 @@ def test_an_unsafe_verdict_falls_when_most_colleges_are_silent(publishing, verdi
 
 
 def test_a_safe_verdict_needs_no_bias_analysis():
-    assert judged(share(0.6, 0.9)) == {"verdict": CONTRADICTED, "reason": None}
+    assert judged(share(0.6, 0.9)) == {"verdict": CONTRADICTED, "obstacle": None, "reason": None}
+
+
+# What stands in the way
+
+
+def test_the_obstacle_is_the_first_step_that_takes_the_decision_away():
+    rule = {**SHARE, "holds_under": ["both"]}
+    same = {"both": share(0.1, 0.2)}
+    steps = {
+        "minimum": judged(share(0.1, 0.2, n=3), rule, same),
+        "no interval": judged(Estimate(0.15, None, **ENOUGH), rule, same),
+        "interval": judged(share(0.1, 0.3), rule, same),
+        "variants": judged(share(0.1, 0.2, tipping=0.9), rule, {"both": share(0.1, 0.3)}),
+        "bias": judged(share(0.1, 0.2, tipping=0.9), rule, same),
+        None: judged(share(0.1, 0.2, tipping=0.6), rule, same),
+    }
+    assert {found["obstacle"] for found in steps.values()} == set(steps)
+    assert all(found["obstacle"] == obstacle for obstacle, found in steps.items())
+
+
+@given(rules, estimates())
+def test_an_indicator_has_an_obstacle_and_a_reason_or_a_verdict(rule, estimate):
+    found = judge_indicator(rule, estimate, {}, JOINING)
+    decided = found["verdict"] in (SUPPORTED, CONTRADICTED)
+    assert (found["obstacle"] is None) == (found["reason"] is None) == decided
+
+
+@pytest.mark.parametrize(
+    ("unit", "ends", "words"),
+    [
+        ("share", (0.068288, 0.725491), "a true value of at most 6% or at least 73%"),  # rounded away from both
+        ("share", (None, 0.29), "a true value of at least 29%"),  # 100 * 0.29 falls short of 29
+        ("rank score", (-0.571, None), "a true value of at most −0.58"),
+        ("ratio", (0.5, 2.0), "a true value of at most 0.50 or at least 2.00"),
+        ("rank score", (None, None), "no true value"),
+    ],
+)
+def test_undecided_is_explained_by_what_could_have_been_found(unit, ends, words):
+    estimate = share(0.1, 0.6, detectable_below=ends[0], detectable_above=ends[1])
+    reason = judged(estimate, {**SHARE, "unit": unit})["reason"]
+    assert reason == f"the interval reaches over the threshold; {words} would have been found with 80% power"
+
+
+def test_the_thresholds_of_a_rule_by_side():
+    assert claims.limits(RULES["C3.1"]) == {"below": 0.25, "above": 0.5}
+    assert claims.limits(RULES["C3.2"]) == {"above": 0.10, "below": 0.10}
+    assert claims.limits(RULES["C4.1"]) == {"above": 0.5}
 
 
 # Claims
@@ -359,6 +408,16 @@ def test_a_judged_indicator_carries_what_the_judgement_rests_on():
     assert (one["verdict"], one["reason"], one["interval"]) == (CONTRADICTED, None, [0.6, 0.8])
     assert (one["n"], one["clusters"], one["effective_n"], one["publishing"]) == (50, 50, 12.0, 0.9)
     assert (one["tipping"], one["n_other"], one["clusters_other"]) == (None, None, None)
+
+
+def test_a_judged_indicator_carries_its_variants_and_what_it_could_have_found():
+    found = {
+        "mechanism.c2_2": share(0.8, 1.2, detectable_below=0.7, detectable_above=1.4),
+        "mechanism.c2_2.both": share(0.7, 1.1),
+    }
+    one = claims.judge_claim(CLAIMS["claims"]["C2"], found, JOINING)["indicators"][1]
+    assert (one["detectable_below"], one["detectable_above"]) == (0.7, 1.4)
+    assert one["variants"] == {"both": {"value": pytest.approx(0.9), "interval": [0.7, 1.1]}}
 
 
 def test_a_claim_without_any_estimate_is_insufficient():

@@ -1,4 +1,4 @@
-"""The agreement of the coding passes: known answers, properties, and the real tables."""
+"""The agreement of the coding passes: properties, and the real tables. Published examples are in tests/oracles."""
 
 from dataclasses import asdict
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from statsmodels.stats.inter_rater import cohens_kappa
+from matplotlib.figure import Figure
 
 from chanjiao import coding, tables
 from chanjiao.results import rounded
@@ -25,46 +25,8 @@ def coded(first: list, second: list, clusters: list | None = None) -> coding.Cod
     )
 
 
-def from_table(table: list[list[int]]) -> coding.Coding:
-    cells = [(str(i), str(j)) for i, row in enumerate(table) for j, count in enumerate(row) for _ in range(count)]
-    return coded([first for first, _ in cells], [second for _, second in cells])
-
-
 def measured(pair: coding.Coding) -> dict[str, Estimate]:
     return coding.agreement(pair, "x", CONFIDENCE, SEED)
-
-
-def test_kappa_of_cohens_own_example() -> None:
-    # Cohen, Educational and Psychological Measurement 20 (1960), 37-46: observed .70, chance .41, kappa .492.
-    found = measured(from_table([[88, 14, 18], [10, 40, 10], [2, 6, 12]]))
-    assert found["agreement"].value == pytest.approx(0.70)
-    assert found["kappa"].value == pytest.approx(0.492, abs=5e-4)
-
-
-def test_alpha_of_krippendorffs_nominal_example() -> None:
-    # Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), section B: two observers, twelve units, .692.
-    found = measured(coded(list("aabbdcccedda"), list("babbbcccedd") + ["d"]))
-    assert found["alpha"].value == pytest.approx(0.692, abs=5e-4)
-
-
-def test_alpha_of_krippendorffs_binary_example() -> None:
-    # The same, section A: two observers, ten units, .095.
-    found = measured(coded([0, 1, 0, 0, 0, 0, 0, 0, 1, 0], [1, 1, 1, 0, 0, 1, 0, 0, 0, 0]))
-    assert found["alpha"].value == pytest.approx(0.095, abs=5e-4)
-
-
-def test_ac1_and_kappa_of_gwets_three_value_example() -> None:
-    # Gwet, vignette of the R package irrCAC, data cont3x3abstractors: AC1 0.8493305, kappa 0.7964094.
-    found = measured(from_table([[13, 0, 0], [0, 20, 7], [0, 4, 56]]))
-    assert found["ac1"].value == pytest.approx(0.8493305, abs=1e-7)
-    assert found["kappa"].value == pytest.approx(0.7964094, abs=1e-7)
-
-
-def test_ac1_withstands_the_rare_mark_that_breaks_kappa() -> None:
-    # Gwet, Statistical Methods for Inter-Rater Reliability Assessment 1 (2002): kappa -0.0234, AC1 0.9408.
-    table = np.array([[118.0, 5.0], [2.0, 0.0]])
-    assert cohens_kappa(table, return_results=False) == pytest.approx(-0.0234, abs=5e-5)
-    assert coding.gwet_ac1(table) == pytest.approx(0.9408, abs=5e-5)
 
 
 @given(values)
@@ -140,11 +102,47 @@ def test_a_variable_without_coefficient_is_weak() -> None:
     assert coding.standing({"ac1": Estimate(None)}) == "weak"
 
 
-def test_a_unit_coded_once_stops_with_its_name() -> None:
-    codes = pd.DataFrame({"unit_id": ["U1", "U2"], "x": [0, 1]})
-    units = pd.DataFrame({"unit_id": ["U1", "U2"], "document_id": ["D", "D"]})
-    with pytest.raises(coding.UnpairedPassesError, match="U2: found no codes in the second pass"):
-        coding.pair("provisions", units, codes, codes.head(1), "unit_id", "document_id")
+UNITS = pd.DataFrame({"unit_id": ["U1", "U2", "U3"], "document_id": ["D", "D", "E"]})
+CODES = pd.DataFrame({"unit_id": ["U1", "U2", "U3"], "x": [0, 1, 1], "kind": ["a", "b", "b"]})
+
+
+def test_a_unit_coded_once_is_named_and_left_out_of_the_agreement() -> None:
+    pair = coding.pair("provisions", UNITS, CODES, CODES.drop(index=1), "unit_id", "document_id")
+    assert pair.coded_once == ["U2"]
+    assert pair.first["x"].tolist() == pair.second["x"].tolist() == [0, 1]
+    assert pair.clusters.tolist() == ["D", "E"]
+
+
+def test_no_unit_coded_twice_gives_reasons_and_figures_that_say_so() -> None:
+    pair = coding.pair("provisions", UNITS, CODES, CODES.head(0), "unit_id", "document_id")
+    found = coding.agreements(pair, CONFIDENCE, SEED)
+    assert [list(measures) for measures in found.values()] == [
+        ["agreement", "prevalence", "kappa", "alpha", "ac1"],
+        ["agreement", "kappa", "alpha", "ac1"],
+    ]
+    for measures in found.values():
+        assert {estimate.value for estimate in measures.values()} == {None}
+        assert {estimate.reason for estimate in measures.values()} == {
+            "provisions.csv: no unit is coded in both passes, so the agreement of the passes cannot be measured"
+        }
+        assert coding.standing(measures) == "weak"
+    frame = coding.summary(found).assign(label="name")
+    assert texts(coding.draw_agreement({"articles": frame})) & {"No data: no unit is coded in both passes"}
+    counts = coding.confusion(pair.first["kind"], pair.second["kind"])
+    assert texts(coding.draw_confusions({"kind": counts})) & {"No data: no unit is coded in both passes"}
+
+
+def test_an_event_coded_once_is_not_compared_with_itself(raw: dict[str, pd.DataFrame]) -> None:
+    names = ("cooperation", "cooperation_a", "cooperation_b", "sources")
+    cooperation, pass_a, pass_b, sources = (raw[name] for name in names)
+    lone = cooperation["event_id"].iloc[0]
+    kept = coding.joined_events(cooperation, pass_a, pass_b[pass_b["event_id"] != lone], sources)
+    assert lone not in {row for rows in kept["rows"] for row in rows}
+    assert lone in {row for rows in coding.joined_events(cooperation, pass_a, pass_b, sources)["rows"] for row in rows}
+
+
+def texts(figure: Figure) -> set[str]:
+    return {text.get_text() for axis in figure.axes for text in axis.texts}
 
 
 def test_confusions_count_only_different_values_most_frequent_first() -> None:

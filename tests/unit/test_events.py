@@ -77,6 +77,15 @@ def test_an_event_is_complete_and_official_only_if_all_its_rows_are(frame):
     assert list(frame["official"]) == [False, False, True]
 
 
+def test_a_row_coded_once_keeps_its_codes_in_both_passes_and_no_event_is_lost(frame):
+    lacking = events.events(cooperation(), A, B[B["event_id"] != "E4"], SOURCES)
+    assert list(lacking["event"]) == list(frame["event"])
+    lone = lacking[lacking["event"] == "E4"]
+    assert lone["c_term_b"].tolist() == [1] and lone["c_research_b"].tolist() == [0]
+    for how in ("mean", "both", "either", "a", "b"):
+        assert events.depth(lone, how).tolist() == [1]
+
+
 def test_figures_of_one_event_are_not_added_up(frame):
     assert frame.loc[0, "money_million_yuan"] == 5.0
     assert frame.loc[0, "students_n"] == 40
@@ -144,6 +153,31 @@ def test_readings_bear_the_names_of_the_sensitivity_analysis(frame):
         "undated": 1, "college": 3,
     }  # fmt: skip
     assert readings["college"].cluster == "college"
+
+
+def test_choices_give_the_readings_of_the_sensitivity_analysis(frame):
+    frames = {"event": frame, "row": events.events(cooperation(), A, B, SOURCES, grouped=False)}
+    printed = {name: levels[0] for name, levels in events.LEVELS.items()}
+    readings = events.readings(frame, frames["row"])
+    for name, choice in {
+        "official": {"sources": "official"}, "both": {"codes": "both"}, "rows": {"unit": "row"},
+        "complete": {"body": "complete"}, "dated": {"dating": "dated"}, "college": {"clustering": "college"},
+    }.items():  # fmt: skip
+        found = events.chosen(frames, {**printed, **choice})
+        assert_frame_equal(found.frame, readings[name].frame)
+        assert (found.passes, found.cluster) == (readings[name].passes, readings[name].cluster)
+    # Two choices at once keep what both keep.
+    both = events.chosen(frames, {**printed, "sources": "official", "dating": "dated"}).frame
+    assert set(both.index) == set(readings["official"].frame.index) & set(readings["dated"].frame.index)
+
+
+@pytest.mark.parametrize("passes", events.LEVELS["codes"])
+def test_the_tables_of_marks_have_the_mean_that_the_codes_make(frame, passes):
+    coded = events.coded(frame, events.MARKS, passes)
+    assert len(coded) == (2 if passes == "mean" else 1)
+    mean = np.mean([table.to_numpy() for table in coded], axis=0)
+    assert mean == pytest.approx(events.marks(frame, passes).to_numpy())
+    assert {value for table in coded for value in np.unique(table.to_numpy())} <= {0, 1}
 
 
 def test_every_cooperation_row_belongs_to_exactly_one_event():

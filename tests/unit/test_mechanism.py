@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from chanjiao import events, figures, mechanism, tables
+from chanjiao import diagnostics, events, figures, mechanism, tables
 from chanjiao.claims import load_claims
 from chanjiao.events import MARKS, Reading
 from chanjiao.project import project_root
@@ -340,6 +340,66 @@ def test_bilateral_agreements_leave_out_consortia_and_gifts():
     assert (share.value, share.n) == (1, 1)
 
 
+def deleted(province="50"):
+    return mechanism.deletions(Reading(real()), province, CONFIDENCE, SEED)
+
+
+@pytest.mark.parametrize("name", list(INDICATORS))
+def test_deletions_begin_with_the_printed_value_and_repeat_the_indicator_without_a_page(name):
+    table = deleted()
+    rows = table[table["indicator"] == name]
+    assert rows["value"].iloc[0] == pytest.approx(estimate(name, Reading(real())).value, abs=1e-12)
+    page = rows.loc[rows["deleted"] == "pages", "cluster"].iloc[0]
+    without = estimate(name, Reading(real()[real()["page"] != page]))
+    row = rows[(rows["deleted"] == "pages") & (rows["cluster"] == page)].iloc[0]
+    assert row["value"] == pytest.approx(without.value, abs=1e-9)
+    if name != "C2.2":  # its interval is drawn, here less often
+        assert (row["low"], row["high"]) == pytest.approx(without.interval, abs=1e-9)
+
+
+def test_every_page_of_an_indicator_is_left_out_once():
+    table = deleted()
+    counts = table[table["deleted"] == "pages"].groupby("indicator").size()
+    for name in INDICATORS:
+        printed = estimate(name, Reading(real()))
+        assert counts[name] == printed.clusters + (printed.clusters_other or 0)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("province", ["50", "51", "32", "54"])
+def test_diagnostics_never_fail(province):
+    reading = Reading(real())
+    table = deleted(province)
+    spread = mechanism.dispersions(reading, province)
+    printed = {name: estimate(name, reading, province) for name in INDICATORS}
+    naive = mechanism.naive_estimates(printed, reading, province, CONFIDENCE, rules(), SEED)
+    assert list(mechanism.naive_table(printed, naive)["Indicator"]) == list(INDICATORS)
+    for name in INDICATORS:
+        found = diagnostics.influence(table[table["indicator"] == name], rules()[name], {})
+        assert (found.low is None) == (printed[name].value is None)
+    for one in (*spread.values(), mechanism.count_model(reading, province, CONFIDENCE)):
+        assert one.value is not None or one.reason
+
+
+def test_counts_that_do_not_vary_have_no_dispersion():
+    frame = made(*(agreement(f"p{i}", 2, 2, size=i % 2) for i in range(8)))
+    frame = pd.concat([frame, frame.assign(province_code="51", page=frame["page"] + "x")], ignore_index=True)
+    assert mechanism.dispersions(Reading(frame), "50")["C5.1"].value == 0
+    assert mechanism.dispersions(Reading(frame), "50")["C2.2"].value == pytest.approx(0, abs=1e-12)
+
+
+def test_events_of_one_page_are_naive_evidence():
+    """Two pages tell ten alike events each: as if independent the share is much surer."""
+    frame = made(*(agreement("p", 3, 3) for _ in range(10)), *(agreement("q", 0, 0) for _ in range(10)))
+    frame = frame.assign(event=[f"e{i:02d}" for i in range(20)])
+    printed = {name: estimate(name, Reading(frame)) for name in INDICATORS}
+    naive = mechanism.naive_estimates(printed, Reading(frame), "50", CONFIDENCE, rules(), SEED)
+    row = mechanism.naive_table(printed, naive).set_index("Indicator").loc["C2.1"]
+    assert (row["Events"], row["Pages"]) == (20, 2)
+    assert float(row["Times as wide"]) > 1.5
+    assert naive["C2.1"].interval == pytest.approx((0.299, 0.701), abs=1e-3)  # Wilson's of 10 in 20
+
+
 def texts(figure):
     return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
 
@@ -357,7 +417,7 @@ def drawings(province, language):
         "forms": mechanism.draw_depth_by_form(sides, language, "here", "elsewhere"),
         "sizes": mechanism.draw_size_classes(mechanism.by_size_class(here, CONFIDENCE), language),
         "years": mechanism.draw_years(mechanism.depth_by_year(here, CONFIDENCE)),
-        "bias": mechanism.draw_bias(mechanism.bias_curve(reading, province, CONFIDENCE), 0.5, 0.7),
+        "influence": diagnostics.draw_influence(mechanism.deletions(reading, province, CONFIDENCE, SEED), rules(), {}),
     }
 
 

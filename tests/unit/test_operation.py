@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
+from scipy.special import expit, logit
 from statsmodels.stats.weightstats import DescrStatsW
 
-from chanjiao import events, operation, sectors, tables
+from chanjiao import diagnostics, events, operation, sectors, tables
 from chanjiao.claims import load_claims
 from chanjiao.project import project_root
 
@@ -341,22 +342,31 @@ def test_silent_colleges_leave_manskis_bounds():
     assert operation.silent_bounds(shares([]), "unstated", 0) is None
 
 
-def test_equal_precision_makes_the_random_effects_mean_the_plain_mean_with_its_t_interval():
+def test_equal_precision_makes_the_random_effects_mean_the_plain_mean_of_the_logits():
     # Hartung and Knapp's interval with equal weights is Student's; 0.3 and 0.7 have the same binomial variance.
     values = [0.3, 0.7, 0.3, 0.7, 0.7]
     mean, _ = operation.random_effects(shares(values, teachers=400.0), "full_time_teachers", CONFIDENCE)
-    assert mean.value == pytest.approx(np.mean(values))
-    assert mean.interval == pytest.approx(DescrStatsW(values).tconfint_mean(), abs=1e-6)
+    logits = logit(np.array(values))
+    assert mean.value == pytest.approx(expit(logits.mean()))
+    assert mean.interval == pytest.approx(expit(DescrStatsW(logits).tconfint_mean()), abs=1e-6)
 
 
-def test_the_spread_between_colleges_solves_paule_and_mandels_equation():
-    # Paule and Mandel 1982: with weights 1 / (v + tau^2) the weighted sum of squares equals its degrees of freedom.
-    values, size = np.array([0.4, 0.55, 0.7, 0.8]), np.array([50.0, 100.0, 200.0, 400.0])
-    _, spread = operation.random_effects(shares(values.tolist(), teachers=size), "full_time_teachers", CONFIDENCE)
-    adjusted = (values * size + 0.5) / (size + 1)
-    weights = 1 / (adjusted * (1 - adjusted) / (size + 1) + spread.value**2)
-    centre = (weights * values).sum() / weights.sum()
-    assert (weights * (values - centre) ** 2).sum() == pytest.approx(len(values) - 1, abs=1e-4)
+def test_the_spread_between_colleges_is_that_of_their_logits():
+    # With numbers this large a share is known exactly, so that nothing but the spread between colleges is left.
+    mean, spread = operation.random_effects(shares(FIVE, teachers=1e9), "full_time_teachers", CONFIDENCE)
+    assert (mean.unit, spread.unit, spread.n) == ("share", "logit", 5)
+    assert spread.value == pytest.approx(np.std(logit(np.array(FIVE)), ddof=1), rel=1e-6)
+
+
+def test_a_college_without_or_with_only_dual_qualified_teachers_is_pooled_too():
+    mean, _ = operation.random_effects(shares([0.0, 0.5, 1.0], teachers=50.0), "full_time_teachers", CONFIDENCE)
+    assert mean.value == pytest.approx(0.5)
+    assert 0 < mean.interval[0] < mean.interval[1] < 1
+
+
+def test_fewer_than_three_exact_shares_have_no_random_effects_mean():
+    for missing in operation.random_effects(shares(FIVE[:2], teachers=90.0), "full_time_teachers", CONFIDENCE):
+        assert missing.value is None and "for 2 colleges; this figure needs 3" in missing.reason
 
 
 def test_a_class_with_few_colleges_still_prints_its_worst_case():
@@ -476,3 +486,72 @@ def test_the_sectors_figure_shows_the_year_of_the_gdp_shares():
 def test_thresholds_are_those_of_the_rule():
     assert operation.thresholds(RULE["C3.1"]) == [0.25, 0.5]
     assert operation.thresholds(RULE["C3.2"]) == [0.1]
+
+
+BASES = {"C4.1": "full_time_teachers", "C4.2": "vocational_subject_teachers"}
+
+
+def named_shares(values):
+    return shares(values).assign(institution_id=[f"CQ-{i:02d}" for i in range(len(values))])
+
+
+def test_deleting_a_college_depends_on_its_sector_alone():
+    given_gdp = pd.DataFrame({"primary": [0.1], "secondary": [0.4], "tertiary": [0.5]}, index=["50"])
+    listed = colleges(3, 8, 14)
+    table = operation.sector_deletions(listed, given_gdp, "50", CONFIDENCE, RULE["C3.2"])
+    left = table[table["deleted"] == "colleges"]
+    assert len(left) == 25
+    assert left["value"].nunique() == 3
+    one = operation.sector_fit(listed.iloc[1:], given_gdp, "50", CONFIDENCE, RULE["C3.2"])
+    row = left[left["cluster"] == listed["institution_id"].iloc[0]].iloc[0]
+    assert (row["value"], row["low"], row["high"]) == pytest.approx((one.value, *one.interval))
+
+
+def test_curriculum_deletions_leave_out_pages_and_colleges():
+    reading = events.Reading(event_frame(["order_class"] * 4, [1, 0, 0, 1], [1, 0, 0, 0]))
+    table = operation.curriculum_deletions(reading, "50", CONFIDENCE)
+    assert table["value"].iloc[0] == pytest.approx(3 / 8)
+    pages = table[table["deleted"] == "pages"]
+    assert pages["value"].tolist() == pytest.approx([1 / 6, 1 / 2, 1 / 2, 1 / 3])
+
+
+def test_teachers_are_left_out_only_where_the_rule_has_enough_colleges():
+    few = operation.teacher_deletions(named_shares([0.5] * 9), CONFIDENCE, BASES, RULE)
+    assert few["value"].isna().all() and len(few) == 2
+    many = operation.teacher_deletions(named_shares(np.linspace(0.3, 0.8, 11)), CONFIDENCE, BASES, RULE)
+    left = many[many["deleted"] == "colleges"]
+    assert len(left) == 11
+    assert left["value"].min() == pytest.approx(np.linspace(0.3, 0.75, 10).mean())
+
+
+def test_small_faculties_are_tested_from_ten_colleges_on():
+    for n in (0, 1, 9):
+        few = operation.small_studies(shares([0.5] * n, teachers=100.0), "full_time_teachers", CONFIDENCE)
+        assert few.value is None and "needs 10" in few.reason
+    size = np.linspace(20, 600, 12)
+    flattering = shares(expit(0.2 + 30 / size + np.tile([0.1, -0.1], 6)), teachers=size)
+    found = operation.small_studies(flattering, "full_time_teachers", CONFIDENCE)
+    assert found.value > 0 and found.p_value < 0.05
+    alike = shares(expit(0.2 + np.tile([0.1, -0.1], 6)), teachers=size)
+    assert operation.small_studies(alike, "full_time_teachers", CONFIDENCE).p_value > 0.2
+
+
+def test_the_corrected_curve_starts_at_the_share_and_is_empty_without_events():
+    reading = events.Reading(event_frame(["order_class"] * 4, [1, 0, 0, 1], [1, 0, 0, 0]))
+    curve = operation.curriculum_curve(reading, "50", CONFIDENCE)
+    assert curve["value"].iloc[0] == pytest.approx(3 / 8)
+    assert operation.curriculum_curve(reading, "51", CONFIDENCE).empty
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("province", ["50", "51", "32", "54"])
+def test_deletions_of_every_province_can_be_drawn(province):
+    parts = [
+        operation.curriculum_deletions(READING, province, CONFIDENCE),
+        operation.sector_deletions(COLLEGES, GDP, province, CONFIDENCE, RULE["C3.2"]),
+        operation.teacher_deletions(named_shares([]), CONFIDENCE, BASES, RULE),
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    diagnostics.draw_influence(table, RULE, {}).draw_without_rendering()
+    for name, own in RULE.items():
+        diagnostics.influence(table[table["indicator"] == name], own, {})

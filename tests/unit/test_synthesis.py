@@ -7,11 +7,9 @@ from pathlib import Path
 import matplotlib
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chanjiao import figures, synthesis
-from chanjiao.claims import CONTRADICTED, INSUFFICIENT, SUPPORTED, UNDECIDED, decide, load_claims
+from chanjiao.claims import CONTRADICTED, SUPPORTED, UNDECIDED, load_claims
 from chanjiao.results import ResultError
 from chanjiao.statistics import Estimate
 
@@ -105,14 +103,6 @@ def indicators(estimates):
     return {one["id"]: one["verdict"] for one in verdicts(estimates)["C1"]["indicators"]}
 
 
-def gaps(**found):
-    """The table of what would decide, for estimates of C1.1 and C1.2."""
-    keys = {"c1_1": "transmission.c1_1", "c1_2": "mechanism.c1_2"}
-    given = {keys[name]: estimate for name, estimate in found.items()}
-    given |= {f"mechanism.c1_2.{variant}": found.get("c1_2") for variant in ("both", "either")}
-    return synthesis.what_would_decide(CLAIMS, verdicts(given)).set_index("indicator")
-
-
 # Reading and judging
 
 
@@ -181,8 +171,8 @@ def test_a_variant_of_the_passes_is_judged_alone(estimates):
     assert indicators(synthesis.with_variant(CLAIMS, estimates, "rows"))["C1.2"] == UNDECIDED
 
 
-def test_the_multiverse_has_a_row_a_choice(estimates):
-    frame = synthesis.multiverse(CLAIMS, estimates)
+def test_the_sensitivity_analysis_has_a_row_a_choice(estimates):
+    frame = synthesis.sensitivity(CLAIMS, estimates)
     assert frame.to_dict("list") == {
         "choice": ["printed", "official", "pass_a", "rows", "thresholds_low", "thresholds_high"],
         "meaning": [
@@ -204,117 +194,6 @@ def test_agreement_counts_only_choices_that_touch_the_claim():
     frame = pd.DataFrame({"choice": choices, "C1": ["mixed", "mixed", "mixed", UNDECIDED, "mixed"]})
     touched = {"transmission.c1_1.official": share(0.4, 0.2, 0.6)}
     assert synthesis.agreement(frame, CLAIMS, touched, "C1") == (2, 3)
-
-
-# What would decide
-
-
-def test_further_rows_of_a_share_by_hand():
-    """From 0.3 to the upper bound is 0.3, to the threshold 0.2: (0.3 / 0.2)^2 = 2.25 times 50 rows, 62.5 more."""
-    row = gaps(c1_1=share(0.3, 0.1, 0.6)).loc["C1.1"]
-    assert (row["further_rows"], row["table"], row["verdict"]) == (63, "policies", UNDECIDED)
-    assert row["what_would_decide"] == "about 63 further rows of policies.csv if the estimate held"
-
-
-def test_further_rows_towards_the_other_side_by_hand():
-    """From 0.7 down to the lower bound is 0.4, to the threshold 0.2: 4 times 50 rows touch it, 151 more pass it."""
-    assert gaps(c1_1=share(0.7, 0.3, 0.9)).loc["C1.1", "further_rows"] == 151
-
-
-def test_further_rows_of_a_ratio_are_reckoned_on_the_log_scale():
-    """A half, with an upper bound of two: (ln 4 / ln 2)^2 = 4 times 30 rows touch one, 91 more pass it."""
-    assert gaps(c1_2=ratio(0.5, 0.125, 2)).loc["C1.2", "further_rows"] == 91
-
-
-def test_readings_on_both_sides_of_a_threshold_are_not_mended_by_rows():
-    rule = {**RATIO, "holds_under": ["earliest", "latest"]}
-    claims = {**CLAIMS, "claims": {"C1": {"statement": "", "indicators": {"C1.2": rule}}}}
-    found = {
-        "mechanism.c1_2": ratio(0.9, 0.7, 1.2),
-        "mechanism.c1_2.earliest": ratio(0.8, 0.6, 1),
-        "mechanism.c1_2.latest": ratio(1.5, 1, 2),
-    }
-    row = synthesis.what_would_decide(claims, synthesis.judge(claims, found)).iloc[0]
-    assert pd.isna(row["further_rows"])
-    assert row["what_would_decide"] == "more rows alone would not decide: earliest and latest lie on different sides"
-
-
-def test_an_interval_that_just_touches_the_threshold_lacks_one_row():
-    row = gaps(c1_1=share(0.3, 0.1, 0.5)).loc["C1.1"]
-    assert row["further_rows"] == 1
-    assert row["what_would_decide"] == "about 1 further row of policies.csv if the estimate held"
-
-
-def test_rows_that_nobody_will_collect_are_called_out_of_reach():
-    row = gaps(c1_1=share(0.499, 0.3, 0.7)).loc["C1.1"]
-    assert row["what_would_decide"].endswith("if the estimate held, out of reach: it lies close to the threshold")
-
-
-def test_an_open_interval_does_not_tell_how_many():
-    for estimate in (ratio(0.5, 0.2, math.inf), ratio(2.0, 0.0, 3.0)):
-        row = gaps(c1_2=estimate).loc["C1.2"]
-        assert pd.isna(row["further_rows"])
-        assert "an open interval does not tell" in row["what_would_decide"]
-
-
-@pytest.mark.parametrize(
-    ("rule", "value"),
-    [({**SHARE, "supported_when": {"bound": "upper", "below": 0.25}}, 0.4), ({**SHARE, "supported_when": None}, 0.4)],
-    ids=["between the thresholds", "no rule on this side"],
-)
-def test_more_rows_do_not_help_where_no_threshold_lies_ahead(rule, value):
-    claims = {**CLAIMS, "claims": {"C1": {"statement": "", "indicators": {"C1.1": rule}}}}
-    judged = synthesis.judge(claims, {"transmission.c1_1": share(value, 0.2, 0.6)})
-    row = synthesis.what_would_decide(claims, judged).iloc[0]
-    assert pd.isna(row["further_rows"])
-    assert row["what_would_decide"] == "more rows would not decide: no threshold lies on this side of the estimate"
-
-
-def test_more_rows_do_not_help_against_bias_or_a_variant():
-    found = {
-        "transmission.c1_1": share(0.3, 0.2, 0.42, tipping=0.9),
-        "mechanism.c1_2": ratio(0.7, 0.5, 0.9),
-        "mechanism.c1_2.both": ratio(0.8, 0.6, 1.1),
-    }
-    frame = synthesis.what_would_decide(CLAIMS, verdicts(found))
-    assert frame["further_rows"].isna().all()
-    assert list(frame["what_would_decide"]) == [
-        "more rows alone would not decide: falls if only 90% of the marks were visible",
-        "more rows alone would not decide: not the same under the variant “both”",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("estimate", "lacking"),
-    [
-        (ratio(0.5, 0.3, 0.8, n=12, clusters=9), 8),
-        (ratio(0.5, 0.3, 0.8, n=25, clusters=3), 7),
-        (ratio(0.5, 0.3, 0.8, clusters_other=4), 6),
-        (ratio(0.5, 0.3, 0.8, n=0, clusters=None), 20),
-    ],
-)
-def test_insufficient_data_lack_the_rows_that_the_minimum_asks_for(estimate, lacking):
-    row = gaps(c1_2=estimate).loc["C1.2"]
-    assert (row["verdict"], row["further_rows"]) == (INSUFFICIENT, lacking)
-    assert row["what_would_decide"].endswith("; add rows to cooperation.csv")
-
-
-def test_a_decided_indicator_lacks_nothing():
-    frame = gaps(c1_1=share(0.3, 0.2, 0.4), c1_2=ratio(0.5, 0.3, 0.8))
-    assert frame.empty
-    assert str(frame["further_rows"].dtype) == "Int64"
-
-
-@given(st.floats(0.05, 0.45), st.floats(0.05, 0.5), st.integers(10, 500))
-def test_so_many_further_rows_do_decide_if_the_estimate_holds(value, half_width, n):
-    estimate = share(value, value - half_width, value + half_width, n=n)
-    frame = gaps(c1_1=estimate)
-    if "C1.1" in frame.index:
-        grown = n + int(frame.loc["C1.1", "further_rows"])
-        narrow = 0.999 * half_width * math.sqrt(n / grown)
-        assert decide(SHARE, (value - narrow, value + narrow)) == SUPPORTED
-        fewer = 1.001 * half_width * math.sqrt(n / (grown - 1))
-        assert decide(SHARE, (value - fewer, value + fewer)) == UNDECIDED or grown - 1 == n
 
 
 # Tables for a reader
@@ -363,7 +242,30 @@ def test_tables_have_a_row_an_indicator(estimates):
     judged = synthesis.verdicts_table(verdicts(estimates))
     assert judged["Verdict"].tolist() == [SUPPORTED, UNDECIDED]
     assert judged["Verdict on the claim"].tolist() == [LEANS, LEANS]
-    assert list(synthesis.gaps_table(gaps().reset_index()).columns)[3] == "Further rows"
+
+
+def test_the_power_of_every_indicator_is_told_or_why_there_is_none(estimates):
+    found = synthesis.power_table(CLAIMS, estimates).set_index("Indicator")
+    assert found.loc["C1.1", "Thresholds"] == "0.5"
+    assert found["Why not found"].tolist() == ["no true value below or above would have been found"] * 2
+    estimates["transmission.c1_1"] = share(0.4, 0.2, 0.6, detectable_below=0.2468, detectable_above=0.7532)
+    estimates["mechanism.c1_2"] = ratio(0.8, 0.6, math.inf)
+    found = synthesis.power_table(CLAIMS, estimates).set_index("Indicator")
+    # Rounded away from the threshold, as in the reasons.
+    assert found.loc["C1.1", ["Found below", "Found above"]].tolist() == ["0.24", "0.76"]
+    assert pd.isna(found.loc["C1.1", "Why not found"])
+    assert found.loc["C1.2", "Why not found"] == "the interval is open, so its standard error is unknown"
+    few = synthesis.power_table(CLAIMS, {"transmission.c1_1": share(0.3, 0.2, 0.4, n=3)}).set_index("Indicator")
+    assert few["Why not found"].tolist() == [
+        "3 units in policies.csv, the rule needs 10",
+        "0 units in cooperation.csv, the rule needs 20",
+    ]
+
+
+def test_the_power_of_the_real_indicators_is_told_with_both_thresholds():
+    found = synthesis.power_table(REAL, {}).set_index("Indicator")
+    assert found.loc["C3.1", "Thresholds"] == "0.25 and 0.5"
+    assert found["Why not found"].notna().all() and len(found) == 11
 
 
 def test_remedies_are_told_by_share_trend_and_coverage(results):
@@ -428,10 +330,10 @@ def test_all_real_indicators_are_drawn_without_a_value(strict):
     assert len(synthesis.draw_indicators(synthesis.judge(REAL, {}), REAL).axes) == 11
 
 
-def test_the_multiverse_is_drawn_with_a_symbol_a_cell(strict):
+def test_the_sensitivity_analysis_is_drawn_with_a_symbol_a_cell(strict):
     every = list(synthesis.verdict_counts({}))
     frame = pd.DataFrame({"choice": every, "meaning": every, "indicators": 0, "C1": every, "C2": every})
-    figure = synthesis.draw_multiverse(frame)
+    figure = synthesis.draw_sensitivity(frame)
     symbols = [text.get_text() for text in figure.axes[0].texts]
     assert symbols[::2] == symbols[1::2] == ["+", "(+)", "−", "(−)", "±", "?", "·"]
-    assert figures.to_svg(figure) == figures.to_svg(synthesis.draw_multiverse(frame))
+    assert figures.to_svg(figure) == figures.to_svg(synthesis.draw_sensitivity(frame))

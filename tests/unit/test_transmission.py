@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from pandas.testing import assert_frame_equal
 from scipy.stats import mannwhitneyu
 
-from chanjiao import claims, tables, transmission
+from chanjiao import claims, diagnostics, tables, transmission
 
 ROOT = Path(__file__).parents[2]
 RULES = claims.load_claims(ROOT / "claims.yaml")
@@ -131,6 +131,11 @@ def test_a_variant_of_c1_1_keeps_its_own_documents():
     )
     assert (themes.value, themes.n) == (0, 1)
     assert (uncounted.value, uncounted.n) == (pytest.approx(1 / 3), 3)
+    # An uncounted document states no target at all, with or without a year; two choices can be made at once.
+    loose = transmission.any_target_share(tables, "50", 0.95, C1["C1.1"], "uncounted")
+    assert (loose.value, loose.n) == (pytest.approx(1 / 3), 3)
+    both = transmission.dated_target_share(tables, "50", 0.95, C1["C1.1"], "themes", "uncounted")
+    assert (both.value, both.n) == (0, 2)
 
 
 def test_interval_of_the_share_is_wilsons():
@@ -235,20 +240,6 @@ def test_an_undated_answer_is_found_but_missing_in_the_comparison():
 
 # C1.2
 
-# Freireich and others 1963, remission in weeks; a plus is censored. The Wilcoxon (Gehan) rank statistic is 271, as
-# printed for instance by SAS PROC LIFETEST and by Lee and Wang, Statistical Methods for Survival Data Analysis.
-TREATED = [6, 6, 6, 7, 10, 13, 16, 22, 23, 6.5, 9.5, 10.5, 11.5, 17.5, 19.5, 20.5, 25.5, 32.5, 32.5, 34.5, 35.5]
-PLACEBO = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23]
-
-
-def test_gehan_scores_add_up_to_the_published_statistic_of_the_leukaemia_trial():
-    # Censored times lie half a week after their week, so that they end after events of the same week.
-    lower = np.array(TREATED + PLACEBO, float)
-    upper = np.where(lower % 1 == 0.5, np.inf, lower)
-    scores = transmission.gehan_scores(lower, upper) * (len(lower) - 1)
-    assert scores[:21].sum() == pytest.approx(271)
-    assert scores.sum() == pytest.approx(0)
-
 
 @given(st.lists(st.integers(0, 50), min_size=4, max_size=12))
 def test_gehan_scores_of_known_days_are_the_mann_whitney_statistic(days):
@@ -330,24 +321,6 @@ def test_places_give_the_ranks_that_are_possible():
 
 
 # Turnbull and the accelerated failure time model
-
-# Time to cosmetic deterioration in months, radiotherapy alone (Finkelstein and Wolfe 1985); left open, 0 for "until",
-# infinity for "still unchanged". The masses are those of Fay and Shaw, J. Statistical Software 36 (2010), no. 2.
-RADIOTHERAPY = """45- 6-10 0-7 46- 46- 7-16 17- 7-14 37-44 0-8 4-11 15- 11-15 22- 46- 46- 25-37 46- 26-40 46- 27-34
-36-44 46- 36-48 37- 40- 17-25 46- 11-18 38- 5-12 37- 0-5 18- 24- 36- 5-11 19-35 17-25 24- 32- 33- 19-26 37- 34- 36-"""
-MASSES = [0.0463, 0.0334, 0.0887, 0.0708, 0.0926, 0.0818, 0.1209, 0.4656]
-
-
-def test_turnbull_gives_the_published_masses_of_the_breast_cosmesis_study():
-    ends = [pair.split("-") for pair in RADIOTHERAPY.split()]
-    # Intervals are open at the left, ours are closed: they begin half a month later.
-    lower = np.array([float(left) + 0.5 for left, _ in ends])
-    upper = np.array([float(right) if right else np.inf for _, right in ends])
-    innermost, mass = transmission.turnbull(lower, upper)
-    # One of the nine innermost intervals gets no mass.
-    positive = mass[0] > 1e-3
-    assert mass[0][positive] == pytest.approx(MASSES, abs=2e-4)
-    assert innermost[positive][:3, 1].tolist() == [5, 7, 8]
 
 
 def test_turnbull_agrees_with_lifelines_on_the_answers_of_the_provinces(data):
@@ -483,7 +456,7 @@ def _check_estimates(data, code):
     }
     varied = transmission.variants(data, code, 0.95, 1, C1)
     for estimate in [*printed.values(), *(one for group in varied.values() for one in group.values())]:
-        assert (estimate.value is None) == (estimate.reason is not None)
+        assert (estimate.value is None or estimate.interval is None) == (estimate.reason is not None)
         assert estimate.interval is None or estimate.interval[0] <= estimate.value <= estimate.interval[1]
     if printed["c1_2"].value is not None:
         ends = [varied["c1_2"][end].value for end in ("earliest", "latest")]
@@ -565,3 +538,57 @@ def test_lines_of_a_missing_estimate_have_no_place():
         {"label": ["a"], "value": [np.nan], "low": [np.nan], "high": [np.nan], "n": [0], "colour": ["orange"]}
     )
     assert_frame_equal(lines, expected)
+
+
+@pytest.fixture(scope="module")
+def rules():
+    return claims.load_claims(Path(__file__).parents[2] / "claims.yaml")["claims"]["C1"]["indicators"]
+
+
+def test_deletions_begin_with_the_printed_values(data, rules):
+    table = transmission.deletions(data, "50", 0.95, 1, rules)
+    whole = table[table["deleted"] == "nothing"].set_index("indicator")["value"]
+    assert whole["C1.1"] == transmission.dated_target_share(data, "50", 0.95, rules["C1.1"]).value
+    assert whole["C1.2"] == transmission.promptness(data, "50", 0.95, rules["C1.2"]).value
+    assert whole["C1.3"] == pytest.approx(transmission.target_rate_ratio(data, "50", 0.95, 1, rules["C1.3"]).value)
+
+
+def test_a_national_document_left_out_leaves_the_score_of_the_others(data, rules):
+    table = transmission.deletions(data, "50", 0.95, 1, rules)
+    parents = table[table["deleted"] == "national documents"]
+    answers = transmission.answers_flow(data).frame
+    for row in parents.to_dict("records"):
+        rest = answers[answers["parent_id"] != row["cluster"]]
+        assert row["value"] == transmission.rank_score(rest, "50", 0.95, rules["C1.2"]).value
+
+
+def test_the_province_itself_is_never_left_out(data, rules):
+    table = transmission.deletions(data, "50", 0.95, 1, rules)
+    others = table[table["deleted"] == "other provinces"]
+    assert "50" not in set(others["cluster"])
+    assert len(others) == transmission.promptness(data, "50", 0.95, rules["C1.2"]).n
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("code", ["50", "51", "32", "54", "65"])
+def test_deletions_of_every_province_can_be_drawn(data, rules, code):
+    table = transmission.deletions(data, code, 0.95, 1, rules)
+    diagnostics.draw_influence(table, rules, {}).draw_without_rendering()
+    for name, rule in rules.items():
+        diagnostics.influence(table[table["indicator"] == name], rule, {})
+
+
+def test_the_corrected_curve_starts_at_the_share(data, rules):
+    curve = transmission.dated_target_curve(data, "50", 0.95)
+    assert curve["value"].iloc[0] == transmission.dated_target_share(data, "50", 0.95, rules["C1.1"]).value
+    assert transmission.dated_target_curve(data, "54", 0.95).empty
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_weibull_model_is_held_against_turnbulls_estimate(data):
+    answers = transmission.answers_flow(data).frame
+    fit = transmission.weibull_fit(answers, transmission.weibull_ratios(answers, 0.95))
+    assert fit["distance"].between(0, 1).all()
+    curves = transmission.transposition_curves(answers, 0.95, 1, 20)
+    figure = transmission.draw_weibull(curves, fit, {parent: parent for parent in fit["parent_id"]})
+    assert [axis.get_title(loc="left") for axis in figure.axes] == list(fit["parent_id"])
