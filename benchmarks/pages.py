@@ -28,6 +28,11 @@ DISCRETE = "few units take few values, so coverage swings with the truth"
 SKEWED = "numbers of few marks are skewed, most of all where pages differ"
 DRAWS = 999  # resamples a run; the study prints with 2,000
 
+METHODS = {
+    "page": "Wilson, effective n",
+    "event": "Wilson, events independent",
+    "college": "Wilson, effective n, clusters are colleges",
+}
 FRAMES = {"C2.1": "signed", "C2.2": "compared", "C3.1": "bilateral", "C5.1": "sized", "C5.2": "several"}
 MARKS = {"C3.1": operation.CURRICULUM, "C5.2": mechanism.JOINT_BODY}
 TRUTHS = {
@@ -63,10 +68,14 @@ def text(truth: float) -> str:
 
 
 def comparisons(structure: Structure) -> list[Scenario]:
-    """What naive intervals would do under strong page effects, and pages as clusters if colleges were the true ones."""
+    """What naive intervals would do under strong page effects, and either cluster if events of a college were alike."""
     return [
         *(share_scenario(structure, name, ANY, STRONG, cluster="event") for name in ("C2.1", "C3.1", "C5.2")),
-        *(share_scenario(structure, name, ANY, STRONG, effect="college") for name in ("C2.1", "C3.1", "C5.2")),
+        *(
+            share_scenario(structure, name, ANY, STRONG, cluster, effect="college")
+            for cluster in ("page", "college")
+            for name in ("C2.1", "C3.1", "C5.2")
+        ),
         depth_scenario(structure, "C2.2", 1.0, STRONG, naive.ratio_of_events, "bootstrap of events"),
         depth_scenario(structure, "C5.1", 0.0, STRONG, naive.slope_of_events, "least squares, events independent"),
         depth_scenario(structure, "C5.1", 0.0, STRONG, naive.slope_cr1, "CR1, clusters - 1"),
@@ -94,10 +103,11 @@ def share_scenario(
     values = RANGE if label == ANY else [float(label)]
     options = [(value, chances_of(structure, indicator, value, intraclass)) for value in values]
     draw = partial(share_run, options=options, sample=sample, clusters=frame[cluster], confidence=structure.confidence)
-    method = "Wilson, effective n" if cluster == "page" else "Wilson, events independent"
+    method = METHODS[cluster]
     return Scenario(
         indicator, method if effect == "page" else f"{method}, effect of {effect}", label, intraclass, len(frame),
-        frame["page"].nunique(), draw, role=PRINTED if cluster == effect == "page" else COMPARISON,
+        frame["college" if cluster == "college" else "page"].nunique(), draw,
+        role=PRINTED if cluster == effect == "page" else COMPARISON,
         note=COLLEGES if effect == "college" else AVERAGE if label == ANY else DISCRETE,
     )  # fmt: skip
 

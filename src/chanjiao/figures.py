@@ -1,6 +1,7 @@
 """The look of every figure: calm, colour-blind safe, Chinese included, the same bytes on every machine."""
 
 import base64
+import hashlib
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -161,7 +162,22 @@ def to_svg(figure: Figure) -> str:
     """SVG text without date, creator or random ids."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return re.sub(r"\s+$", "", buffer.getvalue(), flags=re.MULTILINE) + "\n"
+    return _with_stable_ids(re.sub(r"\s+$", "", buffer.getvalue(), flags=re.MULTILINE) + "\n")
+
+
+def _with_stable_ids(svg: str) -> str:
+    """The drawing with its hashed ids numbered in order.
+
+    Matplotlib hashes ids from the last bits of the layout, which differ from run to run though nothing drawn does. The
+    digest of what is drawn keeps them apart where several drawings stand on one page.
+    """
+    ids = dict.fromkeys(re.findall(r'\bid="(\w*[0-9a-f]{10})"', svg))
+    if not ids:
+        return svg
+    pattern = re.compile(rf"\b(?:{'|'.join(ids)})\b")
+    digest = hashlib.sha256(pattern.sub("", svg).encode()).hexdigest()[:10]
+    numbers = {name: f"i{digest}-{number}" for number, name in enumerate(ids)}
+    return pattern.sub(lambda found: numbers[found[0]], svg)
 
 
 def to_png(figure: Figure) -> str:

@@ -291,8 +291,8 @@ def indicator_gaps_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def claim_gaps_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """`claim_gaps` with column names for a reader."""
-    return frame.set_axis(COLUMNS, axis="columns")
+    """`claim_gaps` with column names for a reader; a cell without indicators or tables is missing."""
+    return frame.replace("", None).set_axis(COLUMNS, axis="columns")
 
 
 def read(root: Path, province: str) -> str:

@@ -505,8 +505,8 @@ def random_effects(shares: pd.DataFrame, denominator: str, confidence: float) ->
     rows = {"institution_facts": [key for keys in used["fact_keys"] for key in keys]}
     interval = _with_width(*pooled.interval)
     return (
-        Estimate(pooled.value, interval, n, unit="share", reason=None if interval else ALIKE, rows=rows),
-        Estimate(float(np.sqrt(pooled.between_variance)), None, n, unit="logit", rows=rows),
+        Estimate(pooled.value, interval, n, n, unit="share", reason=None if interval else ALIKE, rows=rows),
+        Estimate(float(np.sqrt(pooled.between_variance)), None, n, n, unit="logit", rows=rows),
     )
 
 

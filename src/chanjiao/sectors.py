@@ -198,12 +198,12 @@ def sector_agreement(check: pd.DataFrame, confidence: float) -> tuple[Estimate, 
     if n == 0:
         reason = "institution_profiles.csv has 0 colleges to which both the lexicon and the codes give a sector"
         return Estimate.missing("share", 0, reason), Estimate.missing("kappa", 0, reason)
-    agreement = Estimate(same / n, wilson(same, n, confidence), n, unit="share", rows=rows)
+    agreement = Estimate(same / n, wilson(same, n, confidence), n, n, unit="share", rows=rows)
     if same == n:
-        return agreement, Estimate(1.0, None, n, unit="kappa", rows=rows)
+        return agreement, Estimate(1.0, None, n, n, unit="kappa", rows=rows)
     kappa = cohens_kappa(counts)
     value, reach = float(kappa.kappa), float(stats.norm.ppf((1 + confidence) / 2) * kappa.std_kappa)
-    return agreement, Estimate(value, (value - reach, min(value + reach, 1.0)), n, unit="kappa", rows=rows)
+    return agreement, Estimate(value, (value - reach, min(value + reach, 1.0)), n, n, unit="kappa", rows=rows)
 
 
 def programmes_by_sector(

@@ -147,3 +147,22 @@ def test_a_row_has_its_own_colour_or_the_ordinary_one():
 
 def test_an_interval_plot_of_nothing_says_so():
     assert texts(figures.interval_plot(ROWS.iloc[:0], "share"))[0].get_text().startswith("No data:")
+
+
+def test_ids_hang_on_what_is_drawn_and_not_on_the_last_bits_of_the_layout():
+    def drawing(clip):
+        return f'<clipPath id="{clip}"/><path clip-path="url(#{clip})" d="M 0 1"/><g id="text_1"/>'
+
+    first, again = (figures._with_stable_ids(drawing(clip)) for clip in ("p0123456789", "pabcdef0123"))
+    assert first == again
+    name = first.split('"')[1]
+    assert first.count(name) == 2 and 'id="text_1"' in first
+    assert name not in figures._with_stable_ids(drawing("p0123456789").replace("M 0 1", "M 0 2"))
+
+
+def test_every_reference_within_a_figure_finds_its_target():
+    frame = pd.DataFrame({"label": list("ab"), "value": [0.2, 0.4], "low": [0.1, 0.3], "high": [0.3, 0.6]})
+    svg = figures.to_svg(figures.interval_plot(frame, "x", [0.25]))
+    targets = set(re.findall(r'id="([^"]+)"', svg))
+    references = set(re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', svg))
+    assert references and all((first or second) in targets for first, second in references)
