@@ -6,6 +6,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import betaincinv, expit, logit
 
+from chanjiao.bias import poisson_binomial
+
 QUANTILES = (np.arange(100) + 0.5) / 100  # places of a page at which a chance is averaged over pages
 
 
@@ -61,12 +63,7 @@ def _tilted(prevalence: np.ndarray, distance: Callable[[np.ndarray], float]) -> 
 def chance_of(at_least: int, chances: np.ndarray, intraclass: float) -> float:
     """The chance of `at_least` marks of unequal `chances`, averaged over pages."""
     placed = chances[None] if intraclass == 0 else _at_quantiles(chances[None], QUANTILES[:, None], intraclass)
-    counts = np.zeros((len(placed), len(chances) + 1))  # the Poisson-binomial distribution, mark by mark
-    counts[:, 0] = 1
-    for chance in placed.T[:, :, None]:
-        counts[:, 1:] = counts[:, 1:] * (1 - chance) + counts[:, :-1] * chance
-        counts[:, :1] *= 1 - chance
-    return float(counts[:, at_least:].sum(axis=1).mean())
+    return float(poisson_binomial(placed)[:, at_least:].sum(axis=1).mean())
 
 
 def overdispersed(means: np.ndarray, dispersion: float, rng: np.random.Generator) -> np.ndarray:

@@ -5,21 +5,9 @@ import pandas as pd
 import statsmodels.api as sm
 from scipy import stats
 
-from chanjiao import mechanism
-from chanjiao.statistics import Estimate, percentile_interval, stratified_ratios, within_slope
+from chanjiao.statistics import Estimate, percentile_interval
 
 DRAWS = 999
-
-
-def ratio_of_events(frame: pd.DataFrame, rng: np.random.Generator, confidence: float) -> Estimate:
-    """The ratio of C2.2 with events resampled one by one."""
-    seed = int(rng.integers(2**31))
-    return stratified_ratios(frame, ["depth"], "side", mechanism.STRATA, "event", confidence, seed, DRAWS)["depth"]
-
-
-def slope_of_events(frame: pd.DataFrame, rng: np.random.Generator, confidence: float) -> Estimate:
-    """The slope of C5.1 with every event a cluster of its own."""
-    return within_slope(frame, "size_class", "depth", "form", "event", confidence)
 
 
 def mean_of_events(frame: pd.DataFrame, rng: np.random.Generator, confidence: float) -> Estimate:

@@ -34,23 +34,6 @@ def rogan_gladen(shares: np.ndarray, sensitivities: np.ndarray, specificity: flo
     return np.clip((shares + specificity - 1) / informative, 0, 1)
 
 
-def corrected_share(
-    passes: Sequence[pd.DataFrame],
-    at_least: int,
-    clusters: pd.Series,
-    sensitivity: float,
-    specificity: float,
-    confidence: float,
-) -> Estimate:
-    """Share of units with at least `at_least` true marks, each mark corrected for misclassification.
-
-    `passes` holds one 0/1 frame a coding pass (units x marks, same index as `clusters`); the result is the mean over
-    the passes. Every mark's true prevalence follows from Rogan and Gladen, the chance that a unit really has it from
-    Bayes, the number of true marks from the Poisson-binomial distribution.
-    """
-    return corrected_shares(passes, at_least, clusters, confidence, [sensitivity], specificity)[sensitivity]
-
-
 def corrected_shares(
     passes: Sequence[pd.DataFrame],
     at_least: int,
@@ -59,7 +42,12 @@ def corrected_shares(
     sensitivities: Sequence[float] = SENSITIVITIES,
     specificity: float = 1.0,
 ) -> dict[float, Estimate]:
-    """The `corrected_share` of every sensitivity, computed side by side; missing without units."""
+    """Share of units with at least `at_least` true marks, each mark corrected for misclassification, by sensitivity.
+
+    `passes` holds one 0/1 frame a coding pass (units x marks, same index as `clusters`); the result is the mean over
+    the passes. Every mark's true prevalence follows from Rogan and Gladen, the chance that a unit really has it from
+    Bayes, the number of true marks from the Poisson-binomial distribution. Missing without units.
+    """
     if clusters.empty:
         return dict.fromkeys(sensitivities, Estimate.missing("share", 0, "no units", clusters=0))
     counts = true_counts(passes, sensitivities, specificity)
@@ -70,7 +58,10 @@ def true_counts(
     passes: Sequence[pd.DataFrame], sensitivities: Sequence[float] = SENSITIVITIES, specificity: float = 1.0
 ) -> list[np.ndarray]:
     """The chance in each pass that a unit has so many true marks: sensitivities x units x (0 to all marks)."""
-    return [_counts(_true_chances(marks.to_numpy(float), np.asarray(sensitivities), specificity)) for marks in passes]
+    return [
+        poisson_binomial(_true_chances(marks.to_numpy(float), np.asarray(sensitivities), specificity))
+        for marks in passes
+    ]
 
 
 def shares_of_counts(
@@ -96,7 +87,7 @@ def _true_chances(marks: np.ndarray, sensitivities: np.ndarray, specificity: flo
     return np.where(marks == 1, if_marked[:, None], if_not[:, None])
 
 
-def _counts(chances: np.ndarray) -> np.ndarray:
+def poisson_binomial(chances: np.ndarray) -> np.ndarray:
     """P(0, 1, … successes) along the last axis, independent trials of unequal chance."""
     counts = np.zeros((*chances.shape[:-1], chances.shape[-1] + 1))
     counts[..., 0] = 1
@@ -107,7 +98,7 @@ def _counts(chances: np.ndarray) -> np.ndarray:
 
 
 def _sum_from(counts: np.ndarray, k: int) -> np.ndarray:
-    """P(at least k successes) from the result of `_counts`."""
+    """P(at least k successes) from the result of `poisson_binomial`."""
     return np.clip(counts[..., k:].sum(axis=-1), 0, 1)
 
 

@@ -21,7 +21,13 @@ import numpy as np
 from scipy import optimize, stats
 
 from chanjiao.claims import Rule, limits, shortfall
-from chanjiao.sectors import dissimilarity, excess_interval, expected_dissimilarity
+from chanjiao.sectors import (
+    dissimilarity,
+    excess_interval,
+    expected_dissimilarity,
+    multinomial_chances,
+    ways_to_spread,
+)
 from chanjiao.statistics import Estimate, wilson
 
 POWER = 0.8
@@ -98,14 +104,16 @@ def with_dissimilarity(rule: Rule, estimate: Estimate, n: int, reference: np.nda
     """
     if shortfall(rule, estimate) or estimate.interval is None:
         return estimate
-    outcomes = np.array([(one, two, n - one - two) for one in range(n + 1) for two in range(n + 1 - one)])
+    outcomes = ways_to_spread(n)
     outcomes = outcomes[np.argsort(dissimilarity(outcomes / n, reference), kind="stable")]
     excess = dissimilarity(outcomes / n, reference) - expected_dissimilarity(n, reference)
 
     def nearest(side: str, limit: float) -> float | None:
         deciding = _deciding(side, limit, outcomes, reference, confidence)
         places = [_place_on_ray(side, deciding, outcomes, ray) for ray in _rays(reference)]
-        found = [float(excess @ _chances(outcomes, place)) for place in places if place is not None]
+        found = [
+            float(excess @ multinomial_chances(outcomes, place[None])[:, 0]) for place in places if place is not None
+        ]
         if side == "below":
             return min(found) if len(found) == len(places) else None
         return max(found, default=None)
@@ -204,16 +212,12 @@ def _place_on_ray(
         return np.asarray(shares / shares.sum())
 
     def surplus(part: float) -> float:
-        return float(_chances(outcomes, point(part))[deciding].sum()) - POWER
+        return float(multinomial_chances(outcomes[deciding], point(part)[None]).sum()) - POWER
 
     best, nearest = (1.0, 0.0) if side == "above" else (0.0, 1.0)
     if surplus(best) < 0:
         return None
     return point(nearest) if surplus(nearest) >= 0 else point(float(optimize.brentq(surplus, 0, 1, xtol=1e-6)))
-
-
-def _chances(outcomes: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    return np.asarray(stats.multinomial.pmf(outcomes, outcomes[0].sum(), shares))
 
 
 def _odds(power: Callable[[float], float], sign: int) -> float:

@@ -84,8 +84,8 @@ def expected_dissimilarity(n: int, reference: np.ndarray, shares: np.ndarray | N
     The multinomial mean over all possible counts: what chance alone would show (Carrington and Troske, J. Business and
     Economic Statistics 15 (1997), 402-409).
     """
-    counts = _outcomes(n)
-    chances = _chances(counts, np.asarray(reference if shares is None else shares)[None])
+    counts = ways_to_spread(n)
+    chances = multinomial_chances(counts, np.asarray(reference if shares is None else shares)[None])
     return float(dissimilarity(counts / n, reference) @ chances[:, 0])
 
 
@@ -99,7 +99,7 @@ def excess_interval(counts: np.ndarray, reference: np.ndarray, confidence: float
     index cannot be negative and is biased upwards near 0, so the basic interval misses the truth far too often, and
     the percentile interval starts too high with few colleges.
     """
-    low, high = _ends(counts, reference, np.vstack([_outcomes(GRID) / GRID, reference]), confidence)
+    low, high = _ends(counts, reference, np.vstack([ways_to_spread(GRID) / GRID, reference]), confidence)
     finer = np.vstack([low, high, _around(low, 1 / GRID), _around(high, 1 / GRID)])
     ends = _ends(counts, reference, finer, confidence)
     n, value = int(counts.sum()), float(dissimilarity(counts / counts.sum(), reference))
@@ -110,8 +110,8 @@ def excess_interval(counts: np.ndarray, reference: np.ndarray, confidence: float
 
 def perfect_fit_p(counts: np.ndarray, reference: np.ndarray) -> float:
     """Exact chance of a dissimilarity at least as large if the colleges were drawn from the reference shares."""
-    outcomes = _outcomes(int(counts.sum()))
-    chances = _chances(outcomes, np.asarray(reference)[None])[:, 0]
+    outcomes = ways_to_spread(int(counts.sum()))
+    chances = multinomial_chances(outcomes, np.asarray(reference)[None])[:, 0]
     observed = dissimilarity(counts / counts.sum(), reference)
     return min(1.0, float(chances[dissimilarity(outcomes / counts.sum(), reference) >= observed - 1e-9].sum()))
 
@@ -120,10 +120,10 @@ def _ends(
     counts: np.ndarray, reference: np.ndarray, grid: np.ndarray, confidence: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """The distributions of the grid that stay and expect the smallest and the largest dissimilarity."""
-    outcomes, tail = _outcomes(int(counts.sum())), (1 - confidence) / 2
+    outcomes, tail = ways_to_spread(int(counts.sum())), (1 - confidence) / 2
     index = dissimilarity(outcomes / counts.sum(), reference)
     observed = dissimilarity(counts / counts.sum(), reference)
-    chances = _chances(outcomes, grid)
+    chances = multinomial_chances(outcomes, grid)
     expected = index @ chances
     as_large = (index >= observed - 1e-9).astype(float) @ chances
     as_small = (index <= observed + 1e-9).astype(float) @ chances
@@ -133,7 +133,7 @@ def _ends(
     return grid[low], grid[high]
 
 
-def _outcomes(n: int) -> np.ndarray:
+def ways_to_spread(n: int) -> np.ndarray:
     """All ways to spread n colleges over three sectors, one a row."""
     first, second = np.divmod(np.arange((n + 1) ** 2), n + 1)
     keep = first + second <= n
@@ -148,7 +148,7 @@ def _around(point: np.ndarray, width: float) -> np.ndarray:
     return grid[(grid >= 0).all(axis=1)]
 
 
-def _chances(outcomes: np.ndarray, grid: np.ndarray) -> np.ndarray:
+def multinomial_chances(outcomes: np.ndarray, grid: np.ndarray) -> np.ndarray:
     """Multinomial probabilities, outcomes x distributions."""
     ways = gammaln(outcomes.sum(axis=1) + 1) - gammaln(outcomes + 1).sum(axis=1)
     return np.asarray(np.exp(ways[:, None] + outcomes @ np.log(np.maximum(grid, 1e-12)).T))

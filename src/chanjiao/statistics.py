@@ -150,18 +150,15 @@ def stratified_ratio(
     n and clusters count side 1, n_other and clusters_other side 0. Without interval, and with the reason, where a side
     has a single cluster or no resample differs from another.
     """
-    used = _comparable(frame, side, strata)
-    ones, zeros = used[used[side] == 1], used[used[side] == 0]
-    counts: dict[str, Any] = {"n_other": len(zeros), "clusters_other": int(zeros[cluster].nunique())}
-    clusters = int(ones[cluster].nunique())
+    used, ones, zeros, counts = _two_sides(frame, side, strata, cluster)
     lacking = _why_no_ratio(ones[value], zeros[value])
     if lacking:
-        return Estimate.missing("ratio", len(ones), lacking, clusters=clusters, **counts)
+        return Estimate.missing("ratio", reason=lacking, **counts)
     top, bottom = (_by_cluster(used, part, [value], strata, cluster)[value] for part in (ones, zeros))
     rng = np.random.default_rng(seed)
     weights = [_cluster_weights(len(sizes), rng, draws) for sizes, _ in (top, bottom)]
     ratio = _ratio(top, bottom, weights, confidence)
-    return ratio.with_(n=len(ones), p_value=_permutation_p(top, bottom, rng, draws), **counts)
+    return ratio.with_(p_value=_permutation_p(top, bottom, rng, draws), **counts)
 
 
 def stratified_ratios(
@@ -178,21 +175,33 @@ def stratified_ratios(
 
     The clusters are resampled once for all of them, in the same draws as for one.
     """
-    used = _comparable(frame, side, strata)
-    ones, zeros = used[used[side] == 1], used[used[side] == 0]
-    clusters, clusters_other = int(ones[cluster].nunique()), int(zeros[cluster].nunique())
-    counts: dict[str, Any] = {"n_other": len(zeros), "clusters_other": clusters_other}
+    used, ones, zeros, counts = _two_sides(frame, side, strata, cluster)
     lacking = {value: _why_no_ratio(ones[value], zeros[value]) for value in values}
     able = [value for value in values if not lacking[value]]
     rng = np.random.default_rng(seed)
-    weights = [_cluster_weights(number, rng, draws) for number in (clusters, clusters_other) if able]
+    weights = [
+        _cluster_weights(number, rng, draws) for number in (counts["clusters"], counts["clusters_other"]) if able
+    ]
     sides = [_by_cluster(used, part, able, strata, cluster) for part in (ones, zeros) if able]
     return {
-        value: Estimate.missing("ratio", len(ones), lacking[value] or "", clusters=clusters, **counts)
+        value: Estimate.missing("ratio", reason=lacking[value] or "", **counts)
         if value not in able
-        else _ratio(sides[0][value], sides[1][value], weights, confidence).with_(n=len(ones), **counts)
+        else _ratio(sides[0][value], sides[1][value], weights, confidence).with_(**counts)
         for value in values
     }
+
+
+def _two_sides(
+    frame: pd.DataFrame, side: str, strata: Sequence[str], cluster: str
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """The comparable units, those of side 1, those of side 0, and how many units and clusters these are."""
+    used = _comparable(frame, side, strata)
+    ones, zeros = used[used[side] == 1], used[used[side] == 0]
+    counts = {
+        "n": len(ones), "clusters": int(ones[cluster].nunique()),
+        "n_other": len(zeros), "clusters_other": int(zeros[cluster].nunique()),
+    }  # fmt: skip
+    return used, ones, zeros, counts
 
 
 def _comparable(frame: pd.DataFrame, side: str, strata: Sequence[str]) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from samples import TOLBUTAMIDE, patients
 from scipy import stats
 from statsmodels.datasets import randhie
 from statsmodels.stats.contingency_tables import StratifiedTable
@@ -18,25 +19,11 @@ BREAKS = """26 30 54 25 70 52 51 26 67 18 21 29 17 12 18 35 30 36 36 21 24 18 10
 SHIPS = """1 1 0 0  1 1 1 0  1 2 0 3  1 2 1 4  1 3 0 6  1 3 1 18  1 4 1 11  2 1 0 39  2 1 1 29  2 2 0 58  2 2 1 53
 2 3 0 12  2 3 1 44  2 4 1 18  3 1 0 1  3 1 1 1  3 2 0 0  3 2 1 1  3 3 0 6  3 3 1 2  3 4 1 1  4 1 0 0  4 1 1 0
 4 2 0 0  4 2 1 0  4 3 0 2  4 3 1 11  4 4 1 4  5 1 0 0  5 2 0 7  5 2 1 7  5 3 0 5  5 3 1 12  5 4 1 1"""
-# Deaths and patients on tolbutamide and placebo, under 55 and 55 or older (University Group Diabetes Program; Rothman,
-# Greenland and Lash, Modern Epidemiology (3rd ed.), table 15-1).
-TOLBUTAMIDE = {"young": ((8, 106), (5, 120)), "old": ((22, 98), (16, 85))}
 
 
 def looms() -> pd.DataFrame:
     frame = pd.DataFrame({"breaks": np.array(BREAKS.split(), float), "wool_b": np.repeat([0, 1], 27)})
     return frame.assign(tension=np.tile(np.repeat(list("LMH"), 9), 2), loom=range(54))
-
-
-def patients() -> pd.DataFrame:
-    rows = [
-        (stratum, side, int(place < dead))
-        for stratum, sides in TOLBUTAMIDE.items()
-        for side, (dead, alive) in zip((1, 0), sides, strict=True)
-        for place in range(alive)
-    ]
-    frame = pd.DataFrame(rows, columns=["stratum", "side", "dead"])
-    return frame.assign(cluster=[f"p{number:03d}" for number in range(len(frame))])
 
 
 def ratio_of_deaths(draws: int) -> Estimate:

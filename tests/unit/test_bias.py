@@ -18,7 +18,7 @@ MARKS = st.lists(st.lists(st.sampled_from([0, 1]), min_size=4, max_size=4), min_
 def corrected(marks, at_least, sensitivity, specificity=1.0):
     frame = pd.DataFrame(marks)
     clusters = pd.Series([f"page {row % 3}" for row in range(len(frame))])
-    return bias.corrected_share([frame], at_least, clusters, sensitivity, specificity, 0.95)
+    return bias.corrected_shares([frame], at_least, clusters, 0.95, [sensitivity], specificity)[sensitivity]
 
 
 def test_a_corrected_share_is_cut_to_0_and_1():
@@ -40,14 +40,16 @@ def test_rogan_and_gladen_undo_misclassification(true, sensitivity, specificity)
 
 @given(st.floats(0, 1), st.integers(1, 9), st.integers(0, 9))
 def test_equal_chances_give_the_binomial_distribution(chance, trials, k):
-    found = bias._sum_from(bias._counts(np.full((1, trials), chance)), k)[0]
+    found = bias._sum_from(bias.poisson_binomial(np.full((1, trials), chance)), k)[0]
     assert found == pytest.approx(binom.sf(k - 1, trials, chance), abs=1e-12)
 
 
 def test_unequal_chances_by_hand():
     """Chances 1/2 and 1/4: none 3/8, one 1/2, both 1/8."""
     chances = np.array([[0.5, 0.25]])
-    assert [bias._sum_from(bias._counts(chances), k)[0] for k in (0, 1, 2, 3)] == pytest.approx([1, 5 / 8, 1 / 8, 0])
+    assert [bias._sum_from(bias.poisson_binomial(chances), k)[0] for k in (0, 1, 2, 3)] == pytest.approx(
+        [1, 5 / 8, 1 / 8, 0]
+    )
 
 
 @given(MARKS, st.integers(1, 4))
@@ -87,7 +89,7 @@ def test_two_marks_by_hand():
 def test_the_share_of_two_passes_is_their_mean():
     first, second = pd.DataFrame([[1, 1], [0, 1]]), pd.DataFrame([[1, 1], [1, 1]])
     clusters = pd.Series(["a", "b"])
-    estimate = bias.corrected_share([first, second], 2, clusters, 1.0, 1.0, 0.95)
+    estimate = bias.corrected_shares([first, second], 2, clusters, 0.95, [1.0])[1.0]
     assert estimate.value == pytest.approx((0.5 + 1) / 2)
 
 

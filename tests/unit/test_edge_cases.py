@@ -280,7 +280,7 @@ def test_shares_with_clusters(case: str) -> None:
     assert_stated(statistics.cluster_share(marks, clusters, CONFIDENCE), 0, 1)
     coded = [pd.DataFrame({"mark": (marks > 0.4).astype(float)}), pd.DataFrame({"mark": (marks > 0.6).astype(float)})]
     for sensitivity, specificity in ((1.0, 1.0), (0.5, 1.0), (0.5, 0.95)):
-        share = bias.corrected_share(coded, 1, clusters, sensitivity, specificity, CONFIDENCE)
+        share = bias.corrected_shares(coded, 1, clusters, CONFIDENCE, [sensitivity], specificity)[sensitivity]
         assert_stated(share, 0, 1)
     assert 0.5 <= bias.tipping_sensitivity(coded, 1, clusters, CONFIDENCE, lambda share: share.value != 0.3) <= 1
 

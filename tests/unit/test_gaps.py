@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from samples import RATIO, SHARE
 
 from chanjiao import gaps, synthesis
 from chanjiao.claims import CONTRADICTED, INSUFFICIENT, MIXED, SUPPORTED, UNDECIDED, decide, load_claims
@@ -15,29 +16,6 @@ from chanjiao.statistics import Estimate, wilson
 
 REAL = load_claims(Path(__file__).parents[2] / "claims.yaml")
 CONFIDENCE = 0.95
-SHARE = {
-    "key": "transmission.c1_1",
-    "meaning": "share of documents",
-    "table": "policies",
-    "unit": "share",
-    "supported_when": {"bound": "upper", "below": 0.5},
-    "contradicted_when": {"bound": "lower", "above": 0.5},
-    "minimum": {"n": 10},
-    "safe_direction": CONTRADICTED,
-    "bias": "misclassification",
-    "holds_under": [],
-}
-RATIO = {
-    "key": "mechanism.c1_2",
-    "meaning": "depth elsewhere",
-    "table": "cooperation",
-    "unit": "ratio",
-    "supported_when": {"bound": "upper", "below": 1},
-    "contradicted_when": {"bound": "lower", "above": 1},
-    "minimum": {"n": 20, "clusters": 10, "clusters_other": 10},
-    "safe_direction": "both",
-    "holds_under": ["both", "either"],
-}
 RANK = {
     **RATIO,
     "unit": "rank score",

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import patients
 from scipy.stats import t
 from statsmodels.api import OLS
 
@@ -24,9 +25,6 @@ from chanjiao.statistics import (
 # Pups that survived 21 days, of those alive at 4 days, by litter (Weil 1970; Williams, Biometrics 31 (1975), 949-952).
 CONTROL = "13/13 12/12 9/9 9/9 8/8 8/8 12/13 11/12 9/10 9/10 8/9 11/13 4/5 5/7 7/10 7/10"
 TREATED = "12/12 11/11 10/10 9/9 10/11 9/10 9/10 8/9 8/9 4/5 7/9 4/7 5/10 3/6 3/10 0/7"
-# Deaths and patients on tolbutamide and placebo, under 55 and 55 or older (University Group Diabetes Program; Rothman,
-# Greenland and Lash, Modern Epidemiology (3rd ed.), table 15-1).
-TOLBUTAMIDE = {"young": ((8, 106), (5, 120)), "old": ((22, 98), (16, 85))}
 
 
 def litters(text):
@@ -35,18 +33,6 @@ def litters(text):
     marks = [mark for survived, alive in counts for mark in [1] * survived + [0] * (alive - survived)]
     names = [f"litter {number}" for number, (_, alive) in enumerate(counts) for _ in range(alive)]
     return pd.Series(marks), pd.Series(names)
-
-
-def patients(strata=TOLBUTAMIDE):
-    """One row a patient, each its own cluster."""
-    rows = [
-        (stratum, side, int(place < dead))
-        for stratum, sides in strata.items()
-        for side, (dead, alive) in zip((1, 0), sides, strict=True)
-        for place in range(alive)
-    ]
-    frame = pd.DataFrame(rows, columns=["stratum", "side", "dead"])
-    return frame.assign(cluster=[f"p{number:03d}" for number in range(len(frame))])
 
 
 def ratio(frame, draws=200, seed=1):

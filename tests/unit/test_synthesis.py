@@ -7,37 +7,15 @@ from pathlib import Path
 import matplotlib
 import pandas as pd
 import pytest
+from samples import RATIO, SHARE
 
 from chanjiao import figures, synthesis
-from chanjiao.claims import CONTRADICTED, SUPPORTED, UNDECIDED, load_claims
+from chanjiao.claims import SUPPORTED, UNDECIDED, load_claims
 from chanjiao.results import ResultError
 from chanjiao.statistics import Estimate
 
 REAL = load_claims(Path(__file__).parents[2] / "claims.yaml")
 LEANS = f"leaning {SUPPORTED}"
-SHARE = {
-    "key": "transmission.c1_1",
-    "meaning": "share of documents",
-    "table": "policies",
-    "unit": "share",
-    "supported_when": {"bound": "upper", "below": 0.5},
-    "contradicted_when": {"bound": "lower", "above": 0.5},
-    "minimum": {"n": 10},
-    "safe_direction": CONTRADICTED,
-    "bias": "misclassification",
-    "holds_under": [],
-}
-RATIO = {
-    "key": "mechanism.c1_2",
-    "meaning": "depth elsewhere",
-    "table": "cooperation",
-    "unit": "ratio",
-    "supported_when": {"bound": "upper", "below": 1},
-    "contradicted_when": {"bound": "lower", "above": 1},
-    "minimum": {"n": 20, "clusters": 10, "clusters_other": 10},
-    "safe_direction": "both",
-    "holds_under": ["both", "either"],
-}
 CLAIMS = {
     "joining": REAL["joining"],
     "sensitivity": {"official": "official sources only", "pass_a": "first pass alone", "rows": "rows as events"},
