@@ -1,7 +1,7 @@
 # `make` lists the commands. Everything is installed into .venv from the locks; nothing outside the folder is touched.
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
-MADE := data/processed paper/_manuscript paper/notebooks paper/results.json dvc_plots .dvc/cache .dvc/tmp
+MADE := .chanjiao data/processed paper/_manuscript paper/notebooks paper/results.json dvc_plots .dvc/cache .dvc/tmp
 UV := uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
 
 # A copied folder uses its own package, wherever the copied environment was installed from.
@@ -9,14 +9,16 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test paper lab bench lock clean
+.PHONY: help repro plan test paper lab bench speed simulate lock clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 repro: .venv/installed ## compute what has changed, from the raw tables to the paper
-	@python -m chanjiao.lockfile
-	@python -m dvc repro
+	@python -m chanjiao repro
+
+plan: .venv/installed ## say what `make repro` would do and why
+	@python -m chanjiao plan
 
 test: .venv/installed ## check types and style, run all tests, and measure how much of the code they reach
 	@python -m ruff check && python -m mypy
@@ -29,7 +31,13 @@ lab: .venv/installed ## open the notebooks in JupyterLab
 	@$(PIP) install --require-hashes -r requirements-lab.lock
 	@python -m jupyter lab notebooks
 
-bench: .venv/installed ## simulate how far intervals and rules can be trusted (some minutes); rewrites benchmarks/*.csv
+bench: speed simulate ## all benchmarks: how fast the pipeline is, and how far its intervals and rules can be trusted
+
+speed: .venv/installed ## time the pipeline against plain tools and print a table of ratios (about a quarter of an hour)
+	@$(PIP) install --require-hashes -r requirements-lab.lock
+	@python benchmarks/speed.py
+
+simulate: .venv/installed ## simulate how far intervals and rules can be trusted (some minutes); rewrites benchmarks/*.csv
 	@python benchmarks/simulation.py
 
 lock: ## pin the newest versions of all packages anew (needs uv)

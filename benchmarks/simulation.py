@@ -1,6 +1,6 @@
 """How far the study's intervals and rules can be trusted: data with a known truth go through the study's own functions.
 
-`make bench` runs this file and writes coverage.csv and errors.csv beside it; README.md says how to read them.
+`make simulate` runs this file and writes coverage.csv and errors.csv beside it; README.md says how to read them.
 """
 
 from collections.abc import Sequence

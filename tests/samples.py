@@ -1,6 +1,7 @@
 """Data that several test modules share."""
 
 import pandas as pd
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from chanjiao.claims import CONTRADICTED
 
@@ -32,6 +33,19 @@ RATIO = {
     "safe_direction": "both",
     "holds_under": ["both", "either"],
 }
+
+
+def executed(*cells):
+    """An executed notebook of cells (id, source, bundles)."""
+    return new_notebook(
+        cells=[
+            new_markdown_cell("# Title", id="title"),
+            *(
+                new_code_cell(source, id=name, outputs=[new_output("display_data", data=dict(one)) for one in shown])
+                for name, source, shown in cells
+            ),
+        ]
+    )
 
 
 def patients(strata=TOLBUTAMIDE):

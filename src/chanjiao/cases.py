@@ -329,10 +329,10 @@ def timeline(told: pd.DataFrame) -> pd.DataFrame:
 def flag(
     told: pd.DataFrame,
     cooperation: pd.DataFrame,
-    policies: pd.DataFrame,
+    launches: pd.DataFrame,
     passes: tuple[events.Passes, events.Passes] = BOTH_PASSES,
 ) -> pd.DataFrame:
-    """Return what the matrix and the patterns count in each event, on the index of `told`.
+    """Return what the matrix and the patterns count in each event, on the index of `told`; `launches`: `launch_dates`.
 
     Columns of units: any, signed, bilateral, several, launched_dated. Each trait has two columns, TRAIT_low and
     TRAIT_high: whether the event has it at least and at most. For marks these are the readings in `passes`, by
@@ -351,7 +351,7 @@ def flag(
             frame[f"{trait}_{end}"] = events.mark(told, mark, reading) == 1
     frame["launched_low"] = frame["launched_high"] = told["form"].isin(LAUNCHED_FORMS)
     frame["launched_dated"] = frame["launched_high"] & told["dated"]
-    return frame.join(_after_launch(told, policies)).join(_government(told, cooperation))
+    return frame.join(_after_launch(told, launches)).join(_government(told, cooperation))
 
 
 _TRAIT_MARKS = {
@@ -375,8 +375,8 @@ def launch_dates(policies: pd.DataFrame) -> pd.DataFrame:
     return first.sort_values("form", ignore_index=True)
 
 
-def _after_launch(told: pd.DataFrame, policies: pd.DataFrame) -> pd.DataFrame:
-    launch, own = launch_dates(policies).set_index("form"), days(told["event_date"])
+def _after_launch(told: pd.DataFrame, launches: pd.DataFrame) -> pd.DataFrame:
+    launch, own = launches.set_index("form"), days(told["event_date"])
     first, last = (launch[end].reindex(told["form"]).set_axis(told.index) for end in ("start", "end"))
     return pd.DataFrame({"after_launch_low": own["start"] >= last, "after_launch_high": own["end"] >= first})
 
@@ -652,63 +652,86 @@ def _fact_rows(facts: pd.DataFrame) -> pd.Series:
 # --- the whole chain under other choices ---
 
 
-def answers(
+@dataclass(frozen=True)
+class Material:
+    """What is told of the colleges of a province: their events, facts and shares of dual-qualified teachers.
+
+    The frames are those of `college_events`, `named_facts` and `dual_shares`.
+    """
+
+    told: pd.DataFrame
+    facts: pd.DataFrame
+    shares: pd.DataFrame
+
+
+def material(
     data: Mapping[str, pd.DataFrame],
+    frames: Mapping[str, pd.DataFrame],
     province: str,
-    rule: Rule = Rule(),
-    passes: tuple[events.Passes, events.Passes] = BOTH_PASSES,
     *,
-    grouped: bool = True,
+    unit: str = "event",
     only: str = "",
     inferred: bool = False,
-) -> pd.DataFrame:
-    """Return `by_claim` for the raw tables in `data` under other choices than the printed ones.
+) -> Material:
+    """Return what is told under other choices than the printed ones.
 
-    The choices: another rule, other readings of the passes, every row its own event, `only` pages that are official
-    (events and facts) or complete (events), colleges whose identity was inferred. The cases are selected anew.
+    `frames` holds the events as `event` and the single rows as `row` (see `events.chosen`). The choices: the `unit`,
+    `only` pages that are official (events and facts) or complete (events), colleges whose identity was inferred.
     """
-    coded = ("cooperation", "cooperation_a", "cooperation_b", "sources")
-    frame = events.events(*(data[name] for name in coded), grouped=grouped)
-    facts, sources = named_facts(data["institution_facts"], inferred), data["sources"]
+    frame, facts, sources = frames[unit], named_facts(data["institution_facts"], inferred), data["sources"]
     if only == "complete":
         frame = frame[frame["body"] == "complete"]
     if only == "official":
         frame = frame[frame["official"]]
         facts = facts[facts["source_id"].isin(sources.loc[sources["official"] != "no", "source_id"])]
-    told = college_events(frame, province)
-    chosen = select(candidates(told, facts, data["institutions"], province), rule)[0]
+    return Material(college_events(frame, province), facts, dual_shares(facts, data["institutions"], sources))
+
+
+def answers(
+    data: Mapping[str, pd.DataFrame],
+    known: Material,
+    launches: pd.DataFrame,
+    province: str,
+    rule: Rule = Rule(),
+    passes: tuple[events.Passes, events.Passes] = BOTH_PASSES,
+) -> pd.DataFrame:
+    """Return `by_claim` for cases that are selected anew, by another rule or with other readings of the passes."""
+    chosen = select(candidates(known.told, known.facts, data["institutions"], province), rule)[0]
     chosen = chosen.assign(name=chosen["name_zh"])
-    told = of_cases(told, chosen)
-    flags = flag(told, data["cooperation"], data["policies"], passes)
-    return by_claim(matches(told, flags, dual_shares(facts, data["institutions"], sources), chosen))
+    told = of_cases(known.told, chosen)
+    flags = flag(told, data["cooperation"], launches, passes)
+    return by_claim(matches(told, flags, known.shares, chosen))
 
 
-def variants(data: Mapping[str, pd.DataFrame], province: str) -> pd.DataFrame:
+def variants(data: Mapping[str, pd.DataFrame], frames: Mapping[str, pd.DataFrame], province: str) -> pd.DataFrame:
     """Return how the pattern matching moves with each choice: choice, cases, and per claim its counts in words.
 
-    The words are "supports / contradicts / silent", counted in cases.
+    `frames` as in `material`. The words are "supports / contradicts / silent", counted in cases.
     """
+    printed, launches = material(data, frames, province), launch_dates(data["policies"])
     rows = []
-    for choice, options in _CHOICES.items():
-        found = answers(data, province, **options)
+    for choice, (other, options) in _CHOICES.items():
+        known = material(data, frames, province, **other) if other else printed
+        found = answers(data, known, launches, province, **options)
         counts = answer_counts(found)
         words = {claim: " / ".join(map(str, counts.loc[claim])) for claim in CLAIMS}
         rows.append({"choice": choice, "cases": found["case"].nunique(), **words})
     return pd.DataFrame(rows)
 
 
-_CHOICES: dict[str, dict[str, Any]] = {
-    "as printed": {},
-    "first coding pass alone": {"passes": ("a", "a")},
-    "second coding pass alone": {"passes": ("b", "b")},
-    "every row its own event": {"grouped": False},
-    "official pages only": {"only": "official"},
-    "complete pages only": {"only": "complete"},
-    "with inferred identities": {"inferred": True},
-    "two events suffice": {"rule": replace(Rule(), events=2)},
-    "four events needed": {"rule": replace(Rule(), events=4)},
-    "one fact suffices": {"rule": replace(Rule(), facts=1)},
-    "six facts needed": {"rule": replace(Rule(), facts=6)},
+# What each choice changes of the options of `material` and of `answers`.
+_CHOICES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "as printed": ({}, {}),
+    "first coding pass alone": ({}, {"passes": ("a", "a")}),
+    "second coding pass alone": ({}, {"passes": ("b", "b")}),
+    "every row its own event": ({"unit": "row"}, {}),
+    "official pages only": ({"only": "official"}, {}),
+    "complete pages only": ({"only": "complete"}, {}),
+    "with inferred identities": ({"inferred": True}, {}),
+    "two events suffice": ({}, {"rule": replace(Rule(), events=2)}),
+    "four events needed": ({}, {"rule": replace(Rule(), events=4)}),
+    "one fact suffices": ({}, {"rule": replace(Rule(), facts=1)}),
+    "six facts needed": ({}, {"rule": replace(Rule(), facts=6)}),
 }
 
 

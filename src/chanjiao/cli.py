@@ -1,4 +1,4 @@
-"""The command line: `check`, `run` and `render`, the commands of `dvc.yaml`, and `gaps` for a reader.
+"""The command line: `repro` and `plan` for a whole run, `check`, `run` and `render`, its steps, `gaps` for a reader.
 
 What goes wrong is told in plain sentences on stderr, and the exit code is 1 (2 for a wrong command).
 """
@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import chanjiao
-from chanjiao.pipeline import PROCESSED
 from chanjiao.project import load_params, project_root
 
-PASSED = f"{PROCESSED}/check/passed.txt"
+STALE = 3  # exit code of `plan` when a run would do something
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,34 +23,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         root = project_root()
         use_package_of(root, words)
-        options.carry_out(root, options)
+        code: int | None = options.carry_out(root, options)
     except Exception as error:
         if not is_told_in_sentences(error):
             raise
         print(error, file=sys.stderr)
         return 1
-    return 0
+    return code or 0
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; each command carries the function that carries it out."""
     top = argparse.ArgumentParser(prog="chanjiao", description=chanjiao.__doc__)
     commands = top.add_subparsers(metavar="COMMAND", required=True)
+    repro = commands.add_parser("repro", help="compute what is not up to date, from the raw tables to the paper")
+    repro.set_defaults(carry_out=_repro)
+    plan = commands.add_parser("plan", help=f"say what `repro` would do and why; exit code {STALE} if anything")
+    plan.set_defaults(carry_out=_plan)
     check = commands.add_parser("check", help="check the raw tables and params.yaml, and list every problem")
     check.set_defaults(carry_out=_check)
-    run = commands.add_parser("run", help="execute the notebook of a room for every province of params.yaml")
-    run.add_argument("room", help="a stage of dvc.yaml, such as mechanism")
+    run = commands.add_parser("run", help="execute the notebooks of rooms for every province of params.yaml")
+    run.add_argument("rooms", nargs="+", metavar="ROOM", help="a stage of dvc.yaml, such as mechanism")
     run.set_defaults(carry_out=_run)
+    for command in (repro, run):
+        command.add_argument("--scheduler", metavar="ADDRESS", help="run notebooks on the Dask cluster at ADDRESS")
     render = commands.add_parser("render", help="make the paper from the results")
     render.set_defaults(carry_out=_render)
     gaps = commands.add_parser("gaps", help="print what further evidence would decide each claim, from the last run")
     gaps.add_argument("--province", metavar="CODE", help="one province, such as 50; all of params.yaml if left out")
     gaps.set_defaults(carry_out=_gaps)
     return top
-
-
-class CheckError(ValueError):
-    """The raw tables or `params.yaml` hold problems; the message lists them."""
 
 
 def is_told_in_sentences(error: Exception) -> bool:
@@ -75,31 +76,39 @@ def use_package_of(root: Path, words: Sequence[str]) -> None:
 
 
 def _check(root: Path, options: argparse.Namespace) -> None:
-    from chanjiao.check import check, report
-    from chanjiao.tables import load, package
+    from chanjiao import history
+    from chanjiao.check import confirm
 
-    passed = root / PASSED
-    passed.unlink(missing_ok=True)
-    problems = check(root)
-    if problems:
-        raise CheckError(report(problems))
-    frames = load(*(resource["name"] for resource in package(root)["resources"]), root=root)
-    # No counts or hashes in the file: a changed table must re-run only what reads it.
-    passed.parent.mkdir(parents=True, exist_ok=True)
-    passed.write_text("The raw tables agree with data/raw/datapackage.json.\n", encoding="utf-8", newline="\n")
-    print(f"{len(frames)} tables with {sum(map(len, frames.values()))} rows checked, no problem found")
+    with history.remembered(root, "check"):
+        print(confirm(root))
+
+
+def _repro(root: Path, options: argparse.Namespace) -> None:
+    from chanjiao.reproduce import reproduce
+
+    reproduce(root, options.scheduler)
+
+
+def _plan(root: Path, options: argparse.Namespace) -> int:
+    from chanjiao.plan import describe, make_plan
+
+    steps = make_plan(root)
+    print(describe(steps), end="")
+    return STALE if steps else 0
 
 
 def _run(root: Path, options: argparse.Namespace) -> None:
     from chanjiao.execute import run
 
-    run(options.room, root)
+    run(options.rooms, root, options.scheduler)
 
 
 def _render(root: Path, options: argparse.Namespace) -> None:
+    from chanjiao import history
     from chanjiao.render import render
 
-    render(root)
+    with history.remembered(root, "paper"):
+        render(root)
 
 
 def _gaps(root: Path, options: argparse.Namespace) -> None:

@@ -37,8 +37,8 @@ def leave_one_out(estimator: Callable[[pd.DataFrame], Estimate], frame: pd.DataF
     One row a cluster, sorted by its name; not a number where nothing can be estimated from the rest (Belsley, Kuh and
     Welsch, Regression Diagnostics (1980), chapter 2, with whole clusters as rows).
     """
-    names = sorted(frame[cluster].unique())
-    parts = [frame[frame[cluster] != name] for name in names]
+    codes, names = pd.factorize(frame[cluster], sort=True)
+    parts = [frame[codes != code] for code in range(len(names))]
     rows = [(name, len(frame) - len(part), *_numbers(estimator, part)) for name, part in zip(names, parts, strict=True)]
     table = pd.DataFrame(rows, columns=["cluster", "units", "value", "low", "high"])
     return table.astype({"cluster": object, "units": int, "value": float, "low": float, "high": float})

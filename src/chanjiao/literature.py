@@ -4,6 +4,7 @@ A work is read through its abstract, coded in two passes. The collection is what
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -260,10 +261,9 @@ def trend(works: pd.DataFrame, codes: Sequence[str], confidence: float, seed: in
             f"the trend needs {TREND_WORKS}, of two years or more, marked and unmarked"
         )
         return Estimate.missing(unit, len(dated), reason)
-    rng = np.random.default_rng(seed)
-    weights = rng.multinomial(len(dated), np.full(len(dated), 1 / len(dated)), size=DRAWS).astype(float)
+    weights, orders = _draws(len(dated), seed)
     observed = slopes(years, marked, np.ones((1, len(dated))))[0]
-    shuffled = rng.permuted(np.tile(marked, (DRAWS, 1)), axis=1) @ (years - years.mean())
+    shuffled = marked[orders] @ (years - years.mean())
     extreme = np.abs(shuffled) >= abs(marked @ (years - years.mean())) - 1e-9
     return Estimate(
         100 * float(observed),
@@ -274,6 +274,14 @@ def trend(works: pd.DataFrame, codes: Sequence[str], confidence: float, seed: in
         p_value=float((1 + extreme.sum()) / (DRAWS + 1)),
         rows={"literature": list(dated["work_id"])},
     )
+
+
+@cache
+def _draws(works: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """How often each work is drawn, and orders of the works, draws x works each; the same for all groups of codes."""
+    rng = np.random.default_rng(seed)
+    weights = rng.multinomial(works, np.full(works, 1 / works), size=DRAWS).astype(float)
+    return weights, rng.permuted(np.tile(np.arange(works), (DRAWS, 1)), axis=1)
 
 
 def trend_power(found: Estimate, works: pd.DataFrame, codes: Sequence[str], level: float) -> Estimate:

@@ -1,9 +1,6 @@
 """Mending `dvc.lock` before a run: DVC writes it in place, so a killed run can leave it empty or cut."""
 
-import sys
 from pathlib import Path
-
-from chanjiao.project import project_root
 
 LOCK_FILE = "dvc.lock"
 
@@ -30,9 +27,3 @@ def _is_readable(path: Path) -> bool:
     except (YAMLError, Invalid, UnicodeDecodeError):
         return False
     return True
-
-
-if __name__ == "__main__":
-    message = mend(project_root())
-    if message:
-        print(message, file=sys.stderr)

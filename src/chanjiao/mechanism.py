@@ -369,19 +369,24 @@ def deletions(reading: Reading, province: str, confidence: float, seed: int) -> 
         return cluster_share(part["marked"], part[reading.cluster], confidence)
 
     def ratio(part: pd.DataFrame) -> Estimate:
-        return stratified_ratio(part, "depth", "side", STRATA, reading.cluster, confidence, seed, INFLUENCE_DRAWS)
+        # No p values are shown, so nothing need be permuted.
+        options = (reading.cluster, confidence, seed, INFLUENCE_DRAWS)
+        return stratified_ratios(part, ["depth"], "side", STRATA, *options)["depth"]
 
     def slope(part: pd.DataFrame) -> Estimate:
         return within_slope(part, "size_class", "depth", "form", reading.cluster, confidence)
 
     signed, several = signed_events(reading, province).frame, events_of_several(reading, province).frame
     parts = {
-        "C2.1": (share, signed.assign(marked=events.at_least(signed, DEEP, reading.passes))),
-        "C2.2": (ratio, compared_events(reading, province)[[*CLUSTERS.values(), *STRATA, "side", "depth"]]),
-        "C5.1": (slope, classed_events(reading, province)[[*CLUSTERS.values(), "form", "size_class", "depth"]]),
-        "C5.2": (share, several.assign(marked=events.mark(several, JOINT_BODY, reading.passes))),
+        "C2.1": (share, signed.assign(marked=events.at_least(signed, DEEP, reading.passes)), ["marked"]),
+        "C2.2": (ratio, compared_events(reading, province), [*STRATA, "side", "depth"]),
+        "C5.1": (slope, classed_events(reading, province), ["form", "size_class", "depth"]),
+        "C5.2": (share, several.assign(marked=events.mark(several, JOINT_BODY, reading.passes)), ["marked"]),
     }
-    tables = [diagnostics.deletions(name, estimator, frame, CLUSTERS) for name, (estimator, frame) in parts.items()]
+    tables = [
+        diagnostics.deletions(name, estimator, frame[[*CLUSTERS.values(), *columns]], CLUSTERS)
+        for name, (estimator, frame, columns) in parts.items()
+    ]
     return pd.concat(tables, ignore_index=True)
 
 

@@ -327,7 +327,7 @@ def by_level(universes: pd.DataFrame, factors: Iterable[str]) -> pd.DataFrame:
         printed = part["verdict"].iloc[0]
         groups = {("all", "all"): part["verdict"]}
         for factor in factors:
-            chosen = part.dropna(subset=[factor]).groupby(factor, sort=False)["verdict"]
+            chosen = part.groupby(factor, sort=False)["verdict"]  # without the rows that the factor does not touch
             groups |= {(factor, str(level)): verdicts for level, verdicts in chosen}
         for (factor, level), verdicts in groups.items():
             shares = verdicts.value_counts(normalize=True).reindex(VERDICTS, fill_value=0)

@@ -116,7 +116,7 @@ def curriculum_curve(reading: Reading, province: str, confidence: float) -> pd.D
 def curriculum_deletions(reading: Reading, province: str, confidence: float) -> pd.DataFrame:
     """Return C3.1 without each page and each college in turn; see `diagnostics.deletions`."""
     used = curriculum_events(reading, province).frame
-    frame = used.assign(marked=events.mark(used, CURRICULUM, reading.passes))
+    frame = used[["page", "college"]].assign(marked=events.mark(used, CURRICULUM, reading.passes))
 
     def share(part: pd.DataFrame) -> Estimate:
         return cluster_share(part["marked"], part[reading.cluster], confidence)

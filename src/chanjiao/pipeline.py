@@ -16,6 +16,7 @@ from chanjiao.project import near_miss
 
 PIPELINE_FILE = "dvc.yaml"
 PROCESSED = "data/processed"
+CHECK, RENDER = "python -m chanjiao check", "python -m chanjiao render"  # the commands that run no room
 NATION = "00"  # the code under which a national room runs
 
 
@@ -29,30 +30,57 @@ class MissingInputError(FileNotFoundError):
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage that runs a room: its place among all stages, its declared inputs, and whether it is national."""
+    """A stage of `dvc.yaml`: its place among all, what it declares to read and to write, and the stages it reads from.
 
-    room: str
+    One that does not use `provinces` is national.
+    """
+
+    name: str
     place: str
+    command: str
     dependencies: tuple[str, ...]
+    outputs: tuple[str, ...]
+    upstream: frozenset[str]
     national: bool
+
+    @property
+    def runs_room(self) -> bool:
+        """Whether it executes the notebook of its name."""
+        return self.command == f"python -m chanjiao run {self.name}"
+
+
+def read_stages(root: Path) -> dict[str, Stage]:
+    """Return the stages of `dvc.yaml` by name, in its order, which is that of a run."""
+    declared: dict[str, Any] = yaml.safe_load((root / PIPELINE_FILE).read_text(encoding="utf-8"))["stages"]
+    makers = {output: name for name, stage in declared.items() for output in stage["outs"]}
+    return {
+        name: Stage(
+            name=name,
+            place=f"{number}/{len(declared)}",
+            command=stage["cmd"],
+            dependencies=tuple(stage["deps"]),
+            outputs=tuple(stage["outs"]),
+            upstream=frozenset(makers[path] for path in stage["deps"] if path in makers),
+            national="provinces" not in stage.get("params", []),
+        )
+        for number, (name, stage) in enumerate(declared.items(), start=1)
+    }
 
 
 def room_stage(room: str, root: Path) -> Stage:
-    """Return the stage of `dvc.yaml` that runs `room`; a room whose stage does not use `provinces` is national.
+    """Return the stage of `dvc.yaml` that runs `room`.
 
     Raises UnknownRoomError when no stage runs it.
     """
-    stages: dict[str, Any] = yaml.safe_load((root / PIPELINE_FILE).read_text(encoding="utf-8"))["stages"]
-    rooms = [name for name, stage in stages.items() if stage["cmd"] == f"python -m chanjiao run {name}"]
+    stages = read_stages(root)
+    rooms = [name for name, stage in stages.items() if stage.runs_room]
     if room not in rooms:
         guess = near_miss(room, rooms)
         raise UnknownRoomError(
             f"{PIPELINE_FILE}: found no stage that runs a room called {room!r}; expected one of {', '.join(rooms)}; "
             f"do {f'write {guess}' if guess else 'check the name'}"
         )
-    stage = stages[room]
-    place = f"{list(stages).index(room) + 1}/{len(stages)}"
-    return Stage(room, place, tuple(stage["deps"]), "provinces" not in stage["params"])
+    return stages[room]
 
 
 def fingerprint(stage: Stage, province: str, root: Path) -> str:
@@ -71,6 +99,13 @@ def fingerprint(stage: Stage, province: str, root: Path) -> str:
     for file in files:
         digest.update(f"{file}\0{hashlib.sha256((root / file).read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
+
+
+def input_files(stage: Stage, root: Path) -> list[str]:
+    """Return the declared inputs that no stage makes, file by file, as paths below `root`."""
+    paths = [root / path for path in stage.dependencies if not path.startswith(PROCESSED)]
+    files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
+    return sorted(file.relative_to(root).as_posix() for file in files if file.is_file())
 
 
 def _files(root: Path, dependency: str, province: str) -> Iterator[Path]:

@@ -13,6 +13,7 @@ PARAMS_FILE = "params.yaml"
 PROVINCES_FILE = "data/raw/provinces.csv"
 NOT_A_PROVINCE = {"00", "XX"}  # rows of provinces.csv for the nation and for places abroad
 LANGUAGES = ("en", "zh")
+WARM, PLAIN = EXECUTIONS = ("warm", "plain")
 
 # The order in which problems are told: what hides other problems comes first.
 FILE, KEY, VALUE, RANGE = range(4)
@@ -49,12 +50,20 @@ class ParamsError(ValueError):
 
 @dataclass(frozen=True)
 class Params:
-    """The settings of a run: provinces by code (the paper is about the first), seed, confidence level, language."""
+    """The settings of a run: provinces by code (the paper is about the first), seed, confidence level, language.
+
+    `execution` says how kernels are started (see `notebook.execute`); it changes no output.
+    """
 
     provinces: list[str]
     seed: int
     confidence: float
     language: str
+    execution: str
+
+    def injected(self) -> dict[str, Any]:
+        """What every notebook is given beside its province and the fingerprint of its inputs."""
+        return {"seed": self.seed, "confidence": self.confidence, "language": self.language}
 
 
 def project_root(start: Path | None = None) -> Path:
@@ -228,9 +237,16 @@ def _check_language(entry: _Entry, codes: set[str]) -> list[Problem]:
     return [_problem(entry.line, "language", _kind(entry.value), "en or zh", "write one of the two")]
 
 
+def _check_execution(entry: _Entry, codes: set[str]) -> list[Problem]:
+    if entry.value in EXECUTIONS:
+        return []
+    return [_problem(entry.line, "execution", _kind(entry.value), "warm or plain", "write one of the two")]
+
+
 _CHECKS: dict[str, Callable[[_Entry, set[str]], list[Problem]]] = {
     "provinces": _check_provinces,
     "seed": _check_seed,
     "confidence": _check_confidence,
     "language": _check_language,
+    "execution": _check_execution,
 }

@@ -5,9 +5,13 @@ Pandoc (from the wheel that carries it) renders; paper/filters/paper.lua puts in
 
 import base64
 import json
+import os
 import re
 import shutil
-from collections.abc import Iterable
+import subprocess
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,13 +20,14 @@ import pypandoc
 from fontTools import subset
 from nbformat import NotebookNode
 
+from chanjiao.bundles import extract, to_json
 from chanjiao.pipeline import NATION, PROCESSED
 from chanjiao.project import load_params
-from chanjiao.results import extract, to_json
 
-HTML = ["--standalone", "--fail-if-warnings", "--mathml", "--toc", "--toc-depth=2"]
-ARTICLE = ["--css=style.css", "--number-sections", "--section-divs", "--lua-filter=filters/paper.lua", "--citeproc"]
-CHAPTER = ["--css=../style.css", "--lua-filter=filters/notebook.lua", "--metadata=lang:en"]
+HTML = ["--to=html5", "--standalone", "--fail-if-warnings", "--mathml", "--toc", "--toc-depth=2"]
+ARTICLE = ["--from=markdown", "--css=style.css", "--number-sections", "--section-divs"]
+ARTICLE += ["--lua-filter=filters/paper.lua", "--citeproc"]
+CHAPTER = ["--from=ipynb", "--css=../style.css", "--lua-filter=filters/notebook.lua", "--metadata=lang:en"]
 CHINESE = re.compile("[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
 
 
@@ -43,11 +48,8 @@ def render(root: Path) -> Path:
     fresh.mkdir()
     try:
         names = gather(root, load_params(root).provinces[0])
-        write_figures(paper, names, fresh)
         shutil.copy(paper / "style" / "style.css", fresh / "style.css")
-        _pandoc(paper, "manuscript.qmd", "markdown", fresh / "index.html", ARTICLE)
-        for name in names:
-            write_notebook(paper, name, fresh)
+        write_pages(paper, names, fresh)
         write_font(fresh)
         shutil.rmtree(target, ignore_errors=True)
         fresh.rename(target)
@@ -69,6 +71,7 @@ def gather(root: Path, province: str) -> list[str]:
     (paper / "notebooks").mkdir()
     for name, path in found.items():
         shutil.copyfile(path, paper / "notebooks" / f"{name}.ipynb")
+    (paper / "results.json").unlink(missing_ok=True)  # it may be a link into DVC's cache, which must stay as it is
     (paper / "results.json").write_text(to_json({"province": province, "results": results}), encoding="utf-8")
     return list(found)
 
@@ -83,36 +86,47 @@ def _folder(root: Path, room: str, province: str) -> Path:
     )
 
 
-def write_figures(paper: Path, names: Iterable[str], target: Path) -> None:
-    """Write every figure of the executed notebooks as figures/LABEL.svg and .png with its data as LABEL.csv."""
-    folder = target / "figures"
-    folder.mkdir()
-    for name in names:
-        notebook = nbformat.read(paper / "notebooks" / f"{name}.ipynb", as_version=4)
-        for label, shown in extract(notebook, name).figures.items():
-            (folder / f"{label}.svg").write_text(shown["svg"], encoding="utf-8")
-            (folder / f"{label}.png").write_bytes(base64.b64decode(shown["png"]))
-            (folder / f"{label}.csv").write_text(shown["csv"], encoding="utf-8")
+def write_pages(paper: Path, names: Sequence[str], target: Path) -> None:
+    """Write the article as index.html and each executed notebook as notebooks/NAME.html and .ipynb, with its figures.
+
+    Pandoc makes the pages side by side; the first page in this order that it refuses is told, when all have ended.
+    """
+    (target / "notebooks").mkdir()
+    (target / "figures").mkdir()
+    pandoc = partial(_pandoc, pypandoc.get_pandoc_path(), paper)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        pages = [pool.submit(pandoc, "manuscript.qmd", target / "index.html", ARTICLE)]
+        for name in names:
+            source, page = f"notebooks/{name}.ipynb", target / "notebooks" / f"{name}.html"
+            shutil.copyfile(paper / source, target / source)
+            notebook = nbformat.v4.reads((paper / source).read_text(encoding="utf-8"))  # was validated when written
+            write_figures(notebook, name, target / "figures")
+            options = [*CHAPTER, f"--metadata=pagetitle:{name}"]
+            pages.append(pool.submit(pandoc, source, page, options, json.dumps(reading_copy(notebook))))
+    for made in pages:
+        made.result()
 
 
-def write_notebook(paper: Path, name: str, target: Path) -> None:
-    """Write an executed notebook as notebooks/NAME.html (cells keep their ids as anchors) and as .ipynb."""
-    folder, source = target / "notebooks", paper / "notebooks" / f"{name}.ipynb"
-    folder.mkdir(exist_ok=True)
-    shutil.copyfile(source, folder / source.name)
-    reading = folder / f"{name}.reading.ipynb"
-    nbformat.write(without_bundles(nbformat.read(source, as_version=4)), reading)
-    options = [*CHAPTER, f"--metadata=pagetitle:{name}"]
-    _pandoc(paper, str(reading.relative_to(paper)), "ipynb", folder / f"{name}.html", options)
-    reading.unlink()
+def write_figures(notebook: NotebookNode, name: str, folder: Path) -> None:
+    """Write every figure of the executed notebook called `name` as LABEL.svg and .png with its data as LABEL.csv."""
+    for label, shown in extract(notebook, name).figures.items():
+        (folder / f"{label}.svg").write_text(shown["svg"], encoding="utf-8")
+        (folder / f"{label}.png").write_bytes(base64.b64decode(shown["png"]))
+        (folder / f"{label}.csv").write_text(shown["csv"], encoding="utf-8")
 
 
-def without_bundles(notebook: NotebookNode) -> NotebookNode:
-    """The notebook without the bundles only a machine reads; Pandoc would show them instead of the text beside them."""
+def reading_copy(notebook: NotebookNode) -> NotebookNode:
+    """Take out of a notebook what its page does not need: bundles for machines and the content of pictures.
+
+    Pandoc would show bundles instead of the text beside them; the filter takes pictures from the folder of figures.
+    """
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            for kind in [kind for kind in output.get("data", {}) if "chanjiao" in kind]:
-                del output["data"][kind]
+            for kind in list(output.get("data", {})):
+                if "chanjiao" in kind:
+                    del output["data"][kind]
+                elif kind.startswith("image/"):
+                    output["data"][kind] = ""
     return notebook
 
 
@@ -129,10 +143,13 @@ def write_font(target: Path) -> None:
         subset.save_font(font, str(target / "noto-sans-sc.woff"), options)
 
 
-def _pandoc(paper: Path, source: str, read: str, target: Path, options: list[str]) -> None:
-    try:
-        pypandoc.convert_file(
-            source, "html5", format=read, outputfile=str(target), extra_args=[*HTML, *options], cworkdir=str(paper)
-        )
-    except RuntimeError as error:
-        raise RenderError(f"paper/{source} cannot be rendered: {error}") from error
+def _pandoc(program: str, paper: Path, source: str, page: Path, options: list[str], text: str | None = None) -> None:
+    """Make a page of a source below the paper folder, or of a text that stands for it.
+
+    pypandoc's own function changes the working folder of the whole process, so it cannot run side by side.
+    """
+    command = [program, *HTML, *options, f"--output={page}", source if text is None else "-"]
+    ended = subprocess.run(command, cwd=paper, input=text, capture_output=True, encoding="utf-8", check=False)
+    if ended.returncode:
+        told = ended.stderr.strip() or "no message"
+        raise RenderError(f"paper/{source} cannot be rendered; Pandoc ended with code {ended.returncode}: {told}")

@@ -1,35 +1,26 @@
-"""What a notebook computes, kept in the notebook: results, figures and tables as cell outputs, extracted afterwards.
+"""What a notebook computes, kept in the notebook: results, figures and tables as cell outputs.
 
 In a notebook `record`, `show_figure` and `show_table` display something a person reads and, beside it, a bundle a
-machine reads. After execution `extract` collects the bundles, so each knows its notebook and cell by construction.
+machine reads, which `bundles.extract` collects after execution.
 """
 
 import io
 import json
 import math
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 from IPython.display import publish_display_data
 from matplotlib.figure import Figure
-from nbformat import NotebookNode
 
 from chanjiao import figures
+from chanjiao.bundles import FIGURE, RESULT, TABLE, VERDICTS, ResultError
 from chanjiao.pipeline import NATION, PROCESSED
 from chanjiao.statistics import Estimate
 
-RESULT = "application/vnd.chanjiao.result+json"
-FIGURE = "application/vnd.chanjiao.figure+json"
-TABLE = "application/vnd.chanjiao.table+json"
-VERDICTS = "application/vnd.chanjiao.verdicts+json"
-
 DIGITS = 6
-FIELDS = ("value", "unit", "n", "clusters", "interval", "notebook", "cell", "tables", "rows", "reason")
 COMPANIONS = {
     "effective_n": "units",
     "n_other": "units",
@@ -40,10 +31,6 @@ COMPANIONS = {
     "detectable_below": "true value",
     "detectable_above": "true value",
 }
-
-
-class ResultError(ValueError):
-    """A result, figure or table that a notebook must not show as it is; the message says what to change."""
 
 
 def rounded(value: Any) -> Any:
@@ -200,78 +187,6 @@ def to_csv(frame: pd.DataFrame) -> str:
     buffer = io.StringIO()
     frame.to_csv(buffer, index=False, float_format=f"%.{DIGITS}g", lineterminator="\n")
     return buffer.getvalue()
-
-
-@dataclass
-class Extracted:
-    """What an executed notebook holds: results by key, figures and tables by label, verdicts by claim."""
-
-    results: dict[str, dict[str, Any]] = field(default_factory=dict)
-    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
-    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
-    verdicts: dict[str, Any] = field(default_factory=dict)
-
-
-def extract(notebook: NotebookNode, name: str) -> Extracted:
-    """Collect results, figures, tables and verdicts from the executed notebook called `name` (like `03_mechanism`).
-
-    Raises ResultError for a key or label used twice and for a figure or table cell without label, caption or
-    alternative text.
-    """
-    found = Extracted()
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            _collect(found, cell, output.get("data", {}), name)
-    return found
-
-
-def _collect(found: Extracted, cell: NotebookNode, data: Mapping[str, Any], name: str) -> None:
-    if RESULT in data:
-        result = {**data[RESULT], "notebook": name, "cell": cell["id"]}
-        _add(found.results, result["key"], {part: result[part] for part in FIELDS}, name)
-    if FIGURE in data:
-        options = _options(cell, "fig", ("label", "fig-cap", "fig-alt"), name)
-        shown = {"svg": data["image/svg+xml"], "png": data["image/png"], "csv": data[FIGURE]["data"]}
-        _add(found.figures, options["label"], {**shown, "caption": options["fig-cap"], "alt": options["fig-alt"]}, name)
-    if TABLE in data:
-        options = _options(cell, "tbl", ("label", "tbl-cap"), name)
-        shown = {"html": data["text/html"], "csv": data[TABLE]["data"], "caption": options["tbl-cap"]}
-        _add(found.tables, options["label"], shown, name)
-    found.verdicts.update(data.get(VERDICTS, {}))
-
-
-def _add(kept: dict[str, Any], key: str, value: Any, name: str) -> None:
-    if key in kept:
-        raise ResultError(
-            f"notebooks/{name}.ipynb: {key} occurs twice; give each result, figure and table its own name"
-        )
-    kept[key] = value
-
-
-def cell_options(source: str) -> dict[str, Any]:
-    """The `#| key: value` options at the head of a cell; none where they cannot be read as YAML."""
-    lines = re.findall(r"^#\| ?(.*)$", source, flags=re.MULTILINE)
-    try:
-        options = yaml.safe_load("\n".join(lines))
-    except yaml.YAMLError:
-        return {}
-    return options if isinstance(options, dict) else {}
-
-
-def _options(cell: NotebookNode, kind: str, needed: Sequence[str], name: str) -> dict[str, Any]:
-    options = cell_options(cell["source"])
-    lacking = [option for option in needed if not options.get(option)]
-    if lacking or not str(options["label"]).startswith(f"{kind}-"):
-        raise ResultError(
-            f"notebooks/{name}.ipynb, cell {cell['id']}: expected the options {', '.join(needed)} with a label that "
-            f'begins with {kind}-; write them as `#| option: "text"` lines at the head of the cell'
-        )
-    return options
-
-
-def to_json(value: Any) -> str:
-    """JSON text as every file of the project is written: sorted keys, readable Chinese, a line feed at the end."""
-    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
 def read_results(root: Path, province: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What `make bench` found in simulations (benchmarks/coverage.csv and errors.csv), in short tables for a reader.
+"""What `make simulate` found in simulations (benchmarks/coverage.csv and errors.csv), in short tables for a reader.
 
 Frames hold these two files, with truths as text; benchmarks/README.md explains their columns. Runs are drawn at the
 sizes of one province, the first of params.yaml when the files were made.

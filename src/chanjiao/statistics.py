@@ -11,6 +11,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 Interval = tuple[float, float]
+_Tables = tuple[np.ndarray, np.ndarray]  # counts and totals of a value on one side, clusters x strata
 TINY = 1e-9  # sums of squares below this are rounding, not spread
 
 
@@ -150,15 +151,14 @@ def stratified_ratio(
     n and clusters count side 1, n_other and clusters_other side 0. Without interval, and with the reason, where a side
     has a single cluster or no resample differs from another.
     """
-    used, ones, zeros, counts = _two_sides(frame, side, strata, cluster)
-    lacking = _why_no_ratio(ones[value], zeros[value])
+    top, bottom = (tables[value] for tables in _two_sides(frame, [value], side, strata, cluster))
+    lacking = _why_no_ratio(top, bottom)
     if lacking:
-        return Estimate.missing("ratio", reason=lacking, **counts)
-    top, bottom = (_by_cluster(used, part, [value], strata, cluster)[value] for part in (ones, zeros))
+        return Estimate.missing("ratio", reason=lacking, **_counts(top, bottom))
     rng = np.random.default_rng(seed)
     weights = [_cluster_weights(len(sizes), rng, draws) for sizes, _ in (top, bottom)]
     ratio = _ratio(top, bottom, weights, confidence)
-    return ratio.with_(p_value=_permutation_p(top, bottom, rng, draws), **counts)
+    return ratio.with_(p_value=_permutation_p(top, bottom, rng, draws))
 
 
 def stratified_ratios(
@@ -175,79 +175,74 @@ def stratified_ratios(
 
     The clusters are resampled once for all of them, in the same draws as for one.
     """
-    used, ones, zeros, counts = _two_sides(frame, side, strata, cluster)
-    lacking = {value: _why_no_ratio(ones[value], zeros[value]) for value in values}
-    able = [value for value in values if not lacking[value]]
+    tops, bottoms = _two_sides(frame, values, side, strata, cluster)
+    lacking = {value: _why_no_ratio(tops[value], bottoms[value]) for value in values}
     rng = np.random.default_rng(seed)
-    weights = [
-        _cluster_weights(number, rng, draws) for number in (counts["clusters"], counts["clusters_other"]) if able
-    ]
-    sides = [_by_cluster(used, part, able, strata, cluster) for part in (ones, zeros) if able]
+    able = [value for value, why in lacking.items() if not why]
+    weights = [_cluster_weights(len(tables[able[0]][0]), rng, draws) for tables in (tops, bottoms) if able]
     return {
-        value: Estimate.missing("ratio", reason=lacking[value] or "", **counts)
-        if value not in able
-        else _ratio(sides[0][value], sides[1][value], weights, confidence).with_(**counts)
-        for value in values
+        value: Estimate.missing("ratio", reason=why, **_counts(tops[value], bottoms[value]))
+        if why
+        else _ratio(tops[value], bottoms[value], weights, confidence)
+        for value, why in lacking.items()
     }
 
 
 def _two_sides(
-    frame: pd.DataFrame, side: str, strata: Sequence[str], cluster: str
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """The comparable units, those of side 1, those of side 0, and how many units and clusters these are."""
-    used = _comparable(frame, side, strata)
-    ones, zeros = used[used[side] == 1], used[used[side] == 0]
-    counts = {
-        "n": len(ones), "clusters": int(ones[cluster].nunique()),
-        "n_other": len(zeros), "clusters_other": int(zeros[cluster].nunique()),
-    }  # fmt: skip
-    return used, ones, zeros, counts
+    frame: pd.DataFrame, values: Sequence[str], side: str, strata: Sequence[str], cluster: str
+) -> list[dict[str, _Tables]]:
+    """The comparable units of side 1 and those of side 0, each as tables of every value.
 
-
-def _comparable(frame: pd.DataFrame, side: str, strata: Sequence[str]) -> pd.DataFrame:
-    sides = frame.groupby(list(strata), dropna=False)[side].transform("nunique")
-    return frame[sides == 2]
-
-
-def _why_no_ratio(ones: pd.Series, zeros: pd.Series) -> str | None:
-    if ones.empty:
-        return "no stratum holds both sides"
-    if ones.sum() == 0 or zeros.sum() == 0:
-        return "one side has no marks at all, so the ratio has no interval"
-    return None
+    Comparable are the units in strata that hold both sides.
+    """
+    stratum = frame.groupby(list(strata), dropna=False, sort=True).ngroup().to_numpy()
+    sides = [frame[side].to_numpy() == one for one in (1, 0)]
+    shared = np.intersect1d(*(stratum[one] for one in sides))
+    needed = frame[[cluster, *values]]
+    return [
+        _by_cluster(needed[used], values, np.searchsorted(shared, stratum[used]), cluster, len(shared))
+        for used in (one & np.isin(stratum, shared) for one in sides)
+    ]
 
 
 def _by_cluster(
-    used: pd.DataFrame, part: pd.DataFrame, values: Sequence[str], strata: Sequence[str], cluster: str
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Counts and totals of each value, clusters x strata, with the strata of `used` as columns."""
-    stratum = used.groupby(list(strata), dropna=False, sort=True).ngroup()
+    part: pd.DataFrame, values: Sequence[str], stratum: np.ndarray, cluster: str, strata: int
+) -> dict[str, _Tables]:
     places, names = pd.factorize(part[cluster], sort=True)
-    place = places, stratum.loc[part.index].to_numpy()
-    sizes = np.zeros((len(names), int(stratum.max()) + 1))
-    np.add.at(sizes, place, 1)
+    sizes = np.zeros((len(names), strata))
+    np.add.at(sizes, (places, stratum), 1)
     tables = {}
     for value in values:
         totals = np.zeros_like(sizes)
-        np.add.at(totals, place, part[value].to_numpy(float))
+        np.add.at(totals, (places, stratum), part[value].to_numpy(float))
         tables[value] = sizes, totals
     return tables
 
 
-def _ratio(
-    top: tuple[np.ndarray, np.ndarray],
-    bottom: tuple[np.ndarray, np.ndarray],
-    weights: Sequence[np.ndarray],
-    confidence: float,
-) -> Estimate:
+def _counts(top: _Tables, bottom: _Tables) -> dict[str, Any]:
+    """How many units and clusters the two sides have, by the names of Estimate."""
+    return {
+        "n": int(top[0].sum()), "clusters": len(top[0]),
+        "n_other": int(bottom[0].sum()), "clusters_other": len(bottom[0]),
+    }  # fmt: skip
+
+
+def _why_no_ratio(top: _Tables, bottom: _Tables) -> str | None:
+    if not len(top[0]):
+        return "no stratum holds both sides"
+    if top[1].sum() == 0 or bottom[1].sum() == 0:
+        return "one side has no marks at all, so the ratio has no interval"
+    return None
+
+
+def _ratio(top: _Tables, bottom: _Tables, weights: Sequence[np.ndarray], confidence: float) -> Estimate:
     """The ratio of two sides from their counts and totals; `weights` say how clusters weigh in each resample."""
     observed = _mantel_haenszel(*(table.sum(axis=0)[None] for table in (*top, *bottom)))[0]
     simulated = _mantel_haenszel(*(weights[0] @ table for table in top), *(weights[1] @ table for table in bottom))
-    clusters = len(top[0])
-    interval = percentile_interval(simulated, confidence, min(clusters, len(bottom[0])))
+    interval = percentile_interval(simulated, confidence, min(len(top[0]), len(bottom[0])))
     reason = None if interval else "the ratio has no interval: a side has a single cluster, or the clusters are alike"
     return Estimate(
-        float(observed), interval, clusters=clusters, effective_n=float(clusters), unit="ratio", reason=reason
+        float(observed), interval, effective_n=float(len(top[0])), unit="ratio", reason=reason, **_counts(top, bottom)
     )
 
 
@@ -261,9 +256,7 @@ def _mantel_haenszel(n1: np.ndarray, total1: np.ndarray, n0: np.ndarray, total0:
         return (total1 * n0 / both).sum(axis=1) / (total0 * n1 / both).sum(axis=1)
 
 
-def _permutation_p(
-    top: tuple[np.ndarray, np.ndarray], bottom: tuple[np.ndarray, np.ndarray], rng: np.random.Generator, draws: int
-) -> float:
+def _permutation_p(top: _Tables, bottom: _Tables, rng: np.random.Generator, draws: int) -> float:
     """Two-sided p of the score sum(value - stratum mean) on side 1, sides permuted between clusters of a stratum.
 
     A cluster that lies in several strata is permuted within the one that holds most of its units.

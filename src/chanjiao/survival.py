@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from lifelines import WeibullAFTFitter
 from scipy import stats
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 
 CERTAIN = 700.0  # a cumulative hazard from which nobody is left, still small enough for exp()
 KNOWN_FROM = 0.5  # days; a Weibull time cannot be 0, so what came on day 0 came within half a day
@@ -60,8 +60,8 @@ def _spread(times: pd.DataFrame, groups: pd.Series) -> pd.Series:
     return ends["lower"].max() > ends["upper"].min()
 
 
-def fit_weibull(times: pd.DataFrame, design: pd.DataFrame, own_shapes: bool = False) -> WeibullAFTFitter:
-    """Fit a scale for each group, and with `own_shapes` a shape for each.
+def fit_weibull(times: pd.DataFrame, design: pd.DataFrame) -> WeibullAFTFitter:
+    """Fit a scale for each group and one shape.
 
     `design` has a 0/1 column a group, on the index of `times`. Survival is exp(-(t / scale) ** shape), the likelihood
     that of interval-censored times (lifelines; Kalbfleisch and Prentice, The Statistical Analysis of Failure Time Data
@@ -69,7 +69,7 @@ def fit_weibull(times: pd.DataFrame, design: pd.DataFrame, own_shapes: bool = Fa
     """
     frame = times[["lower", "upper"]].assign(upper=times["upper"].clip(lower=KNOWN_FROM)).join(design.iloc[:, 1:])
     model = WeibullAFTFitter()
-    model.fit_interval_censoring(frame, "lower", "upper", ancillary=own_shapes or None)
+    model.fit_interval_censoring(frame, "lower", "upper")
     return model
 
 
@@ -95,18 +95,25 @@ def clustered_errors(
 
 
 def _refit(start: pd.Series, times: pd.DataFrame, design: pd.DataFrame) -> np.ndarray:
-    """Maximise the likelihood of `fit_weibull` from a point that is close already, in the order of `start`."""
-    lower, upper = times["lower"].to_numpy(float), times["upper"].clip(lower=KNOWN_FROM).to_numpy(float)
+    """The parameters of `fit_weibull`, in the order of `start`, which is close already."""
     groups = design.iloc[:, 1:].assign(Intercept=1.0)
     order = pd.MultiIndex.from_tuples([*(("lambda_", name) for name in groups), ("rho_", "Intercept")])
-    begin = start.reindex(order).to_numpy(float)
+    found = _maximum(times, groups.to_numpy(), start.reindex(order).to_numpy(float))
+    return pd.Series(found.x, index=order).reindex(start.index).to_numpy(float)
+
+
+def _maximum(times: pd.DataFrame, design: np.ndarray, begin: np.ndarray) -> OptimizeResult:
+    """Maximise the likelihood (`fun` is minus its log) from a point that is close already.
+
+    A point holds what each column of `design` adds to the log of the scale, then the log of the shape.
+    """
+    lower, upper = times["lower"].to_numpy(float), times["upper"].clip(lower=KNOWN_FROM).to_numpy(float)
 
     def negative(point: np.ndarray) -> tuple[float, np.ndarray]:
-        value, by_scale, by_shape = _likelihood(lower, upper, groups.to_numpy() @ point[:-1], point[-1])
-        return -value, -np.append(by_scale @ groups.to_numpy(), by_shape.sum())
+        value, by_scale, by_shape = _likelihood(lower, upper, design @ point[:-1], point[-1])
+        return -value, -np.append(by_scale @ design, by_shape.sum())
 
-    found = minimize(negative, begin, jac=True, method="BFGS").x
-    return pd.Series(found, index=order).reindex(start.index).to_numpy(float)
+    return minimize(negative, begin, jac=True, method="BFGS")
 
 
 def _likelihood(
@@ -133,20 +140,26 @@ def _log(values: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(values, 1e-300))
 
 
-def common_shape_test(times: pd.DataFrame, group: str) -> tuple[float, float, int]:
+def common_shape_test(times: pd.DataFrame, group: str, ratios: pd.DataFrame) -> tuple[float, float, int]:
     """Test a common shape against a shape for each group: likelihood ratio, p value, degrees of freedom.
 
     Both readings of the model ask for a common shape: the ratio of times is then the same for the quick and the slow,
     and hazards are proportional. Takes the times as independent. Groups that could have come on one day show no shape
-    and are left out; with one group there is nothing to test: 0, 1, 0.
+    and are left out; with one group there is nothing to test: 0, 1, 0. The maxima are sought from `ratios`, the result
+    of `time_ratios` for the same times.
     """
     times = estimable(times, group)
     times = times[times[group].map(_spread(times, times[group])).astype(bool)]
     design = pd.get_dummies(times[group], dtype=float)
     if design.shape[1] < 2:
         return 0.0, 1.0, 0
-    common, own = (fit_weibull(times, design, shapes).log_likelihood_ for shapes in (False, True))
-    ratio, freedom = max(0.0, float(2 * (own - common))), design.shape[1] - 1
+    begin = np.log(ratios.set_index(group).loc[design.columns, ["scale", "shape"]].to_numpy(float))
+    common = _maximum(times, design.to_numpy(), np.append(begin[:, 0], begin[0, 1])).fun
+    own = sum(
+        _maximum(part, np.ones((len(part), 1)), point).fun
+        for (_, part), point in zip(times.groupby(group, sort=True), begin, strict=True)
+    )
+    ratio, freedom = max(0.0, float(2 * (common - own))), design.shape[1] - 1
     return ratio, float(stats.chi2.sf(ratio, freedom)), freedom
 
 

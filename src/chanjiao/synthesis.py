@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chanjiao import figures
+from chanjiao.bundles import ResultError
 from chanjiao.claims import (
     CONTRADICTED,
     INSUFFICIENT,
@@ -23,7 +24,7 @@ from chanjiao.claims import (
     shortfall,
     threshold,
 )
-from chanjiao.results import ResultError, read_estimate
+from chanjiao.results import read_estimate
 from chanjiao.statistics import Estimate
 
 Estimates = dict[str, Estimate | None]

@@ -28,6 +28,7 @@ from chanjiao.statistics import (
     expanded_tail,
     percentile_interval,
     stratified_ratio,
+    stratified_ratios,
     wilson,
 )
 from chanjiao.survival import largest_distance, time_ratios, weibull_reached
@@ -39,6 +40,7 @@ Tables = Mapping[str, pd.DataFrame]
 RISK_SET = ("CN-2014-GF19", "CN-2017-GBF95", "CN-2019-GF4", "CN-2021-GZLYJ")
 THEMES = ("integration", "vocational_reform")  # plans of skills, consortia or teachers do not implement one policy
 DEPTHS = ("objectives", "measures")  # how far a text must be visible before its targets can be looked for
+STRATA = ["theme", "excerpt_reaches"]  # within which the targets of two sides are compared
 CONCRETE = {"s_number": "number", "s_deadline": "deadline", "s_resource": "resource", "s_sanction": "sanction"}
 PLACES = {"score": "rank score", "rank_first": "rank", "rank_last": "rank"}
 DOCUMENTS = {"documents": "policy_id"}  # left out one by one, by the column that names them
@@ -180,7 +182,7 @@ def comparison_flow(tables: Tables, province: str, *variants: str) -> RowFlow:
         flow.keep(flow.frame["n_quant_targets"].notna(), "number of targets not countable in the visible text")
     _keep_subsets(flow, variants)
     own = flow.frame["province_code"].eq(province)
-    sides = own.groupby([flow.frame["theme"], flow.frame["excerpt_reaches"]]).transform("nunique")
+    sides = own.groupby([flow.frame[name] for name in STRATA]).transform("nunique")
     flow.keep(sides.eq(2), "no document of the other side with the same theme and depth of reading")
     flow.frame = flow.frame.assign(
         side=flow.frame["province_code"].eq(province).astype(int),
@@ -198,8 +200,7 @@ def target_rate_ratio(
     C1.3 of claims.yaml.
     """
     used = comparison_flow(tables, province, *variants).frame
-    strata = ["theme", "excerpt_reaches"]
-    ratio = stratified_ratio(used, "n_quant_targets", "side", strata, "policy_id", confidence, seed)
+    ratio = stratified_ratio(used, "n_quant_targets", "side", STRATA, "policy_id", confidence, seed)
     reason = ratio.reason and (
         f"{ratio.reason}: policies.csv has {ratio.n} comparable documents of the province and {ratio.n_other} of other "
         f"provinces; the rule needs {rule['minimum']['n']} and {rule['minimum']['n_other']}"
@@ -207,9 +208,7 @@ def target_rate_ratio(
     return ratio.with_(unit=rule["unit"], reason=reason, rows={"policies": used["policy_id"].tolist()})
 
 
-def deletions(
-    tables: Tables, province: str, confidence: float, seed: int, rules: Mapping[str, Rule]
-) -> pd.DataFrame:
+def deletions(tables: Tables, province: str, confidence: float, seed: int, rules: Mapping[str, Rule]) -> pd.DataFrame:
     """Return C1.1, C1.2 and C1.3 without each unit in turn; see `diagnostics.deletions`.
 
     Documents for C1.1 and C1.3 (both sides), national documents and other provinces for C1.2. `rules` are the
@@ -223,16 +222,19 @@ def deletions(
         return rank_score(part, province, confidence, rules["C1.2"])
 
     def ratio(part: pd.DataFrame) -> Estimate:
-        strata = ["theme", "excerpt_reaches"]
-        return stratified_ratio(part, "n_quant_targets", "side", strata, "policy_id", confidence, seed, INFLUENCE_DRAWS)
+        # No p values are shown, so nothing need be permuted.
+        options = (STRATA, "policy_id", confidence, seed, INFLUENCE_DRAWS)
+        return stratified_ratios(part, ["n_quant_targets"], "side", *options)["n_quant_targets"]
 
     answers = _comparable_answers(answers_flow(tables).frame, province)
     scores = diagnostics.deletions("C1.2", score, answers, ANSWERS)
     own = scores["deleted"].eq("other provinces") & scores["cluster"].eq(province)
+    dated = own_flow(tables, province).frame[["policy_id", "n_dated_targets"]]
+    compared = comparison_flow(tables, province).frame[["policy_id", *STRATA, "side", "n_quant_targets"]]
     parts = [
-        diagnostics.deletions("C1.1", share, own_flow(tables, province).frame, DOCUMENTS),
+        diagnostics.deletions("C1.1", share, dated, DOCUMENTS),
         scores[~own],
-        diagnostics.deletions("C1.3", ratio, comparison_flow(tables, province).frame, DOCUMENTS),
+        diagnostics.deletions("C1.3", ratio, compared, DOCUMENTS),
     ]
     return pd.concat(parts, ignore_index=True)
 

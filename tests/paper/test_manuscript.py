@@ -13,7 +13,7 @@ import nbformat
 import pypandoc
 import pytest
 
-from chanjiao.results import cell_options
+from chanjiao.bundles import cell_options
 
 ROOT = Path(__file__).parents[2]
 MANUSCRIPT = ROOT / "paper" / "manuscript.qmd"

@@ -41,8 +41,7 @@ def test_a_run_leaves_the_committed_lock_file_unchanged(snapshot: Path, finished
 
 def test_a_second_run_does_nothing(finished: Path) -> None:
     before, lock = outputs(finished), (finished / "dvc.lock").read_bytes()
-    printed = reproduce(finished)
-    assert "Running stage" not in printed
+    assert reproduce(finished) == "Everything is up to date.\n"
     assert not different(before, outputs(finished)) and (finished / "dvc.lock").read_bytes() == lock
 
 
@@ -53,6 +52,16 @@ def test_another_user_folder_locale_zone_and_hash_seed_give_the_same_bytes(
     home.mkdir()
     folder = clone(snapshot, tmp_path / "另一个 folder")
     reproduce(folder, HOME=str(home), **SURROUNDINGS)
+    assert not different(outputs(finished), outputs(folder))
+    assert (folder / "dvc.lock").read_bytes() == (finished / "dvc.lock").read_bytes()
+
+
+def test_plain_kernels_and_dvc_alone_give_the_same_bytes(snapshot: Path, finished: Path, tmp_path: Path) -> None:
+    folder = clone(snapshot, tmp_path / "plain")
+    params = folder / "params.yaml"
+    params.write_text(params.read_text(encoding="utf-8").replace("execution: warm", "execution: plain"), "utf-8")
+    done = command(folder, "python", "-m", "dvc", "repro", PYTHONPATH=str(folder / "src"), LOKY_MAX_CPU_COUNT="2")
+    assert done.returncode == 0, done.stderr
     assert not different(outputs(finished), outputs(folder))
     assert (folder / "dvc.lock").read_bytes() == (finished / "dvc.lock").read_bytes()
 
@@ -108,18 +117,19 @@ def test_a_run_after_a_cut_lock_file_ends_with_the_same_bytes(finished: Path, ag
     assert lock.read_bytes() == content
 
 
-def test_a_killed_run_resumes_to_the_same_bytes(finished: Path, again: Path) -> None:
+@pytest.mark.parametrize("seconds", [4, 9, 16])
+def test_a_killed_run_resumes_to_the_same_bytes(finished: Path, again: Path, seconds: int) -> None:
+    for made in ("data/processed", ".chanjiao", ".dvc/cache"):
+        shutil.rmtree(again / made)
     started = subprocess.Popen(
-        [sys.executable, "-m", "dvc", "repro", "--force", "--single-item", "mechanism"],
+        [sys.executable, "-m", "chanjiao", "repro"],
         cwd=again,
         env={**os.environ, **PYTHON_FIRST, "PYTHONPATH": str(again / "src")},
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while (again / "data/processed/mechanism").exists():  # DVC removes it when the stage begins
-        time.sleep(0.1)
-    time.sleep(2)  # into the execution of the notebook
+    time.sleep(seconds)
     os.killpg(started.pid, signal.SIGKILL)
     started.wait()
     reproduce(again)
@@ -127,15 +137,16 @@ def test_a_killed_run_resumes_to_the_same_bytes(finished: Path, again: Path) -> 
     assert (again / "dvc.lock").read_bytes() == (finished / "dvc.lock").read_bytes()
 
 
-def test_a_wrong_row_stops_the_run_before_any_notebook(again: Path) -> None:
+@pytest.mark.parametrize("tool", ["chanjiao", "dvc"])
+def test_a_wrong_row_stops_the_run_before_any_notebook(again: Path, tool: str) -> None:
     table = again / "data/raw/sources.csv"
     lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
     lines[7] = lines[7].replace("http", "htp", 1)
     table.write_text("".join(lines), encoding="utf-8")
-    done = command(again, "python", "-m", "dvc", "repro", PYTHONPATH=str(again / "src"))
+    done = command(again, "python", "-m", tool, "repro", PYTHONPATH=str(again / "src"))
     assert done.returncode != 0
     assert "data/raw/sources.csv:8 url: found" in done.stderr
-    assert "chanjiao run" not in done.stdout
+    assert "chanjiao run" not in done.stdout and "done in" not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -151,6 +162,18 @@ def test_a_changed_table_calls_only_for_the_notebooks_that_read_it(again: Path, 
     path.write_text(path.read_text(encoding="utf-8").rstrip("\n"), encoding="utf-8")
     status = command(again, "python", "-m", "dvc", "status", "--json", PYTHONPATH=str(again / "src"))
     assert set(json.loads(status.stdout)) == {"check"} | stages
+
+
+def test_prose_of_a_notebook_reaches_the_paper_and_executes_nothing(again: Path) -> None:
+    path = again / "notebooks/03_mechanism.ipynb"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("# Are agreements", "# Told anew: are agreements", 1), "utf-8"
+    )
+    plan = command(again, "python", "-m", "chanjiao", "plan", PYTHONPATH=str(again / "src"))
+    assert plan.returncode == 3 and "only its prose changed" in plan.stdout and "executes nothing" in plan.stdout
+    printed = reproduce(again)
+    assert "computed before" in printed and "done in" not in printed
+    assert "Told anew" in (again / "paper/_manuscript/notebooks/03_mechanism.html").read_text(encoding="utf-8")
 
 
 def test_metrics_and_plots_are_shown(finished: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chanjiao.check import check, report
+from chanjiao import check as checking
+from chanjiao.check import Problem, Rest, check, examine, report
 
 HERE = Path(__file__).parents[2]
+sys.path.append(str(HERE / "benchmarks"))
+
+import validation  # noqa: E402
+
 COOPERATION = "data/raw/cooperation.csv"
 PACKAGE = "data/raw/datapackage.json"
 
@@ -424,7 +430,7 @@ def test_all_problems_come_at_once_the_most_important_first(project: Path) -> No
     set_cell(project, "data/raw/policies.csv", 20, "level", "village")
     (project / "data/raw/search_log.csv").unlink()
     (project / "params.yaml").write_text(
-        'provinces: ["50"]\nseed: x\nconfidence: 0.95\nlanguage: en\n', encoding="utf-8"
+        'provinces: ["50"]\nseed: x\nconfidence: 0.95\nlanguage: en\nexecution: warm\n', encoding="utf-8"
     )
     assert [(problem.file, problem.row, problem.column) for problem in check(project)] == [
         ("data/raw/search_log.csv", 1, ""),
@@ -507,3 +513,113 @@ def test_wrong_code_is_told_in_its_row_wherever_it_stands(few_tables: Path, data
     set_cell(few_tables, file, row, "official", code)
     problems = check(few_tables)
     assert [(problem.file, problem.row, problem.column) for problem in problems] == [(file, row, "official")]
+
+
+# --- Large tables: read in pieces, and told in part
+
+
+@quick
+@given(data=st.data())
+def test_pieces_bring_the_problems_of_the_whole_table(few_tables: Path, data: st.DataObject) -> None:
+    for name in sorted(FEW):
+        header, *rows = read(HERE / f"data/raw/{name}.csv")
+        cells = st.tuples(st.sampled_from(range(len(rows))), st.sampled_from(range(len(header))))
+        for row, column in data.draw(st.lists(cells, max_size=6)):
+            rows[row][column] = data.draw(st.sampled_from(["", "half", "140", rows[0][column], "two\nlines"]))
+        rows += data.draw(st.lists(st.sampled_from(rows), max_size=3))
+        write(few_tables / f"data/raw/{name}.csv", [header, *rows])
+    whole = check(few_tables)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checking, "CHUNK", data.draw(st.integers(30, 400)))
+        assert check(few_tables) == whole
+
+
+def test_keys_are_known_and_repeated_across_pieces(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "CHUNK", 50)
+    rows = read(project / COOPERATION)
+    group = rows[0].index("event_group")
+    rows[4][group] = rows[-1][0]  # an event of the last piece
+    rows[60][group] = "ZZZ-999"
+    write(project / COOPERATION, [*rows, rows[2]])
+    unknown, repeated = map(str, check(project))
+    assert unknown.startswith(f"{COOPERATION}:61 event_group: found the unknown key ZZZ-999; ")
+    assert repeated.startswith(f"{COOPERATION}:{len(rows) + 1} event_id: found duplicate key {rows[2][0]} ")
+    assert "(first in row 3)" in repeated
+
+
+def test_rows_of_every_table_are_counted() -> None:
+    tables = {r["name"]: r["path"] for r in json.loads((HERE / PACKAGE).read_text(encoding="utf-8"))["resources"]}
+    assert examine(HERE).rows == {name: len(read(HERE / f"data/raw/{path}")) - 1 for name, path in tables.items()}
+
+
+def spoil_column(root: Path, file: str, column: str, value: str) -> int:
+    """Write `value` into every row and return how many there are."""
+    header, *rows = read(root / file)
+    for row in rows:
+        row[header.index(column)] = value
+    write(root / file, [header, *rows])
+    return len(rows)
+
+
+@pytest.mark.parametrize("piece", [60, 1000])
+@pytest.mark.parametrize(("column", "value"), [("body", "half"), ("note", ""), ("institution_id", "CQ-999")])
+def test_many_rows_with_one_kind_of_problem_are_told_in_part_and_all_counted(
+    project: Path, monkeypatch: pytest.MonkeyPatch, piece: int, column: str, value: str
+) -> None:
+    monkeypatch.setattr(checking, "CHUNK", piece)
+    monkeypatch.setattr(checking, "TOLD", 100)
+    edit_package(project, lambda package: field(package, "cooperation", "note").update(constraints={"required": True}))
+    spoil_column(project, COOPERATION, "note", "noted")
+    number = spoil_column(project, COOPERATION, column, value)
+    problems = check(project)
+    assert [problem.row for problem in problems] == list(range(2, 103))
+    assert [type(problem) for problem in problems] == [Problem] * 100 + [Rest]
+    assert str(problems[-1]) == (
+        f"{COOPERATION}:102 {column}: found {number - 100} more problems of this kind, here and in later rows; "
+        "expected none; do mend the 100 told before, and check again"
+    )
+    assert report(problems).splitlines()[-1] == f"{number} problems in 1 file"
+
+
+def test_a_cell_that_is_not_told_again_is_not_counted_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "TOLD", 3)
+    number = spoil_column(project, COOPERATION, "source_id", "unknown and of no proper form")
+    assert report(check(project)).splitlines()[-1] == f"{number} problems in 1 file"
+
+
+def test_many_records_of_a_wrong_length_are_told_in_part(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "TOLD", 3)
+    header, *rows = read(project / COOPERATION)
+    write(project / COOPERATION, [header, *(row[:-1] for row in rows)])
+    lines = report(check(project)).splitlines()
+    assert len(lines) == 5 and lines[-1] == f"{len(rows)} problems in 1 file"
+    assert lines[3].startswith(f"{COOPERATION}:5: found {len(rows) - 3} more problems of this kind")
+
+
+@pytest.mark.parametrize("column", ["body", "source_id"])
+def test_words_are_sought_only_for_problems_that_are_told(
+    project: Path, monkeypatch: pytest.MonkeyPatch, column: str
+) -> None:
+    monkeypatch.setattr(checking, "CHUNK", 60)
+    monkeypatch.setattr(checking, "TOLD", 3)
+    sought: list[str] = []
+    monkeypatch.setattr(checking, "near_miss", lambda word, known: sought.append(word) or "")
+    header, *rows = read(project / COOPERATION)
+    for number, row in enumerate(rows):
+        row[header.index(column)] = f"wrong {number}"
+    write(project / COOPERATION, [header, *rows])
+    check(project)
+    assert sought == ["wrong 0", "wrong 1", "wrong 2"]
+
+
+def test_the_tables_of_the_load_test_have_as_many_rows_as_asked_and_no_problem(tmp_path: Path) -> None:
+    validation.make_project(tmp_path, 1001)
+    checked = examine(tmp_path)
+    assert checked.problems == []
+    assert [checked.rows[f"cooperation{one}"] for one in ("", "_a", "_b")] == [1001] * 3
+
+
+def test_the_load_test_measures_a_check_that_passes() -> None:
+    measured = validation.measure(200)
+    assert measured.rows_per_second == 200 / measured.seconds
+    assert 10 < measured.peak < 2**10

@@ -10,6 +10,7 @@ import pytest
 
 import chanjiao
 from chanjiao import cli
+from chanjiao.check import PASSED
 from chanjiao.gaps import SHOWN
 
 ROOT = Path(__file__).parents[2]
@@ -31,29 +32,29 @@ def test_check_passes_on_the_real_data_and_says_what_it_read(project: Path, caps
     assert cli.main(["check"]) == 0
     shown = capsys.readouterr()
     assert "tables with" in shown.out and shown.err == ""
-    assert (project / cli.PASSED).is_file()
+    assert (project / PASSED).is_file()
 
 
 def test_check_lists_problems_on_stderr_and_withdraws_the_pass(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (project / cli.PASSED).parent.mkdir(parents=True)
-    (project / cli.PASSED).write_text("of an earlier run")
-    (project / "params.yaml").write_text('provinces: ["50"]\nseed: 1\nconfidence: 95\nlanguage: en\n')
+    (project / PASSED).parent.mkdir(parents=True)
+    (project / PASSED).write_text("of an earlier run")
+    (project / "params.yaml").write_text('provinces: ["50"]\nseed: 1\nconfidence: 95\nlanguage: en\nexecution: warm\n')
     assert cli.main(["check"]) == 1
     shown = capsys.readouterr()
     assert "params.yaml:3 confidence: found the number 95" in shown.err and shown.out == ""
-    assert not (project / cli.PASSED).exists()
+    assert not (project / PASSED).exists()
 
 
 def test_what_check_writes_does_not_change_with_the_rows(project: Path) -> None:
     cli.main(["check"])
-    before = (project / cli.PASSED).read_bytes()
+    before = (project / PASSED).read_bytes()
     table = project / "data/raw/search_log.csv"
     lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
     table.write_text("".join(lines[:-1]), encoding="utf-8")
     assert cli.main(["check"]) == 0
-    assert (project / cli.PASSED).read_bytes() == before
+    assert (project / PASSED).read_bytes() == before
 
 
 def test_an_unknown_room_is_told_in_one_sentence(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +70,7 @@ def test_outside_a_project_the_reader_is_told_so(
     assert "found no dvc.yaml" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [[], ["chek"], ["run"], ["run", "a", "b"]])
+@pytest.mark.parametrize("words", [[], ["chek"], ["run"], ["run", "a", "--fast"]])
 def test_a_wrong_command_exits_with_two(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(words)

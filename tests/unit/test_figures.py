@@ -1,6 +1,7 @@
 """The look of figures: the same bytes every time, Chinese drawn, nothing hidden when there is nothing to draw."""
 
 import base64
+import io
 import re
 import warnings
 
@@ -70,6 +71,27 @@ def has_glyph(svg, character):
 
 def test_the_same_figure_drawn_twice_has_the_same_bytes(files):
     assert saved() == files
+
+
+def test_the_bytes_do_not_hang_on_what_was_asked_for_before():
+    figure, axes = figures.new(2.0)
+    axes[0, 0].imshow([[0, 1], [2, 3]])
+    axes[0, 0].set_title("双师型")
+    svg, png = figures.to_svg(figure), figures.to_png(figure)
+    assert (figures.to_svg(figure), figures.to_svg(figure), figures.to_png(figure)) == (svg, svg, png)
+
+
+def test_files_look_as_matplotlib_saves_them():
+    expected = io.BytesIO()
+    drawn().savefig(expected, format="png", dpi=figures.DPI, metadata={"Software": None})
+    assert base64.b64decode(figures.to_png(drawn())) == expected.getvalue()
+
+
+def test_a_title_stands_clear_of_its_axes():
+    figure = drawn()
+    figures.to_png(figure)
+    axis = figure.axes[1]
+    assert axis.title.get_window_extent().y0 > axis.get_window_extent().y1
 
 
 def test_nothing_in_the_file_tells_when_or_by_what_it_was_made(files):

@@ -1,10 +1,19 @@
 """Reading `dvc.yaml` and the fingerprint of a stage's inputs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from chanjiao.pipeline import MissingInputError, Stage, UnknownRoomError, fingerprint, room_stage
+from chanjiao.pipeline import (
+    MissingInputError,
+    Stage,
+    UnknownRoomError,
+    fingerprint,
+    input_files,
+    read_stages,
+    room_stage,
+)
 
 PIPELINE = """stages:
   check: {cmd: python -m chanjiao check, deps: [data/raw], outs: [data/processed/check]}
@@ -12,10 +21,12 @@ PIPELINE = """stages:
     cmd: python -m chanjiao run coding
     deps: [data/raw/sources.csv]
     params: [seed]
+    outs: [data/processed/coding]
   mechanism:
     cmd: python -m chanjiao run mechanism
     deps: [data/raw/sources.csv, data/processed/coding]
     params: [provinces, seed]
+    outs: [data/processed/mechanism]
 """
 INPUTS = {
     "data/raw/sources.csv": "source_id\na\n",
@@ -28,6 +39,7 @@ INPUTS = {
 STAGE = Stage(
     "mechanism",
     "3/3",
+    "python -m chanjiao run mechanism",
     (
         "data/raw/sources.csv",
         "notebooks/03_mechanism.ipynb",
@@ -35,6 +47,8 @@ STAGE = Stage(
         "data/processed/coding",
         "data/processed/operation",
     ),
+    ("data/processed/mechanism",),
+    frozenset({"check", "coding"}),
     national=False,
 )
 
@@ -48,9 +62,28 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_a_stage_knows_its_place_its_inputs_and_whether_it_is_national(root: Path) -> None:
-    inputs = ("data/raw/sources.csv", "data/processed/coding")
-    assert room_stage("mechanism", root) == Stage("mechanism", "3/3", inputs, national=False)
-    assert room_stage("coding", root).national
+    assert room_stage("mechanism", root) == Stage(
+        name="mechanism",
+        place="3/3",
+        command="python -m chanjiao run mechanism",
+        dependencies=("data/raw/sources.csv", "data/processed/coding"),
+        outputs=("data/processed/mechanism",),
+        upstream=frozenset({"coding"}),
+        national=False,
+    )
+    assert room_stage("coding", root).national and room_stage("coding", root).upstream == frozenset()
+    assert [(name, stage.runs_room) for name, stage in read_stages(root).items()] == [
+        ("check", False),
+        ("coding", True),
+        ("mechanism", True),
+    ]
+
+
+def test_input_files_are_those_that_no_stage_makes(root: Path) -> None:
+    (root / "data/raw/more").mkdir()
+    (root / "data/raw/more/a.csv").touch()
+    assert input_files(STAGE, root) == ["data/raw/sources.csv", "notebooks/03_mechanism.ipynb"]
+    assert input_files(read_stages(root)["check"], root) == ["data/raw/more/a.csv", "data/raw/sources.csv"]
 
 
 @pytest.mark.parametrize("room", ["mechanisms", "check", ""])
@@ -79,7 +112,7 @@ def test_the_fingerprint_ignores_the_notebook_and_other_provinces(root: Path, ch
 
 
 def test_the_fingerprint_ignores_the_order_of_the_declaration_and_the_folder(root: Path, tmp_path: Path) -> None:
-    turned = Stage(STAGE.room, STAGE.place, STAGE.dependencies[::-1], national=False)
+    turned = replace(STAGE, dependencies=STAGE.dependencies[::-1])
     moved = root.rename(tmp_path.parent / f"{tmp_path.name} moved")
     before = fingerprint(STAGE, "50", moved)
     assert fingerprint(turned, "50", moved.rename(root)) == before
@@ -87,7 +120,7 @@ def test_the_fingerprint_ignores_the_order_of_the_declaration_and_the_folder(roo
 
 def test_two_provinces_have_different_fingerprints_only_by_their_own_inputs(root: Path) -> None:
     assert fingerprint(STAGE, "50", root) != fingerprint(STAGE, "51", root)
-    national = Stage("coding", "2/3", ("data/raw/sources.csv",), national=True)
+    national = room_stage("coding", root)
     assert fingerprint(national, "00", root) == fingerprint(national, "50", root)
 
 

@@ -18,7 +18,7 @@ from chanjiao.project import (
 )
 
 HERE = Path(__file__).parents[2]
-GOOD = {"provinces": '["50", "51"]', "seed": "7", "confidence": "0.9", "language": "zh"}
+GOOD = {"provinces": '["50", "51"]', "seed": "7", "confidence": "0.9", "language": "zh", "execution": "plain"}
 
 
 @pytest.fixture
@@ -77,7 +77,9 @@ def test_near_miss_finds_the_neighbour_or_nothing() -> None:
 
 def test_params_are_read_as_declared(project: Path) -> None:
     write_params(project)
-    assert load_params(project) == Params(provinces=["50", "51"], seed=7, confidence=0.9, language="zh")
+    params = load_params(project)
+    assert params == Params(provinces=["50", "51"], seed=7, confidence=0.9, language="zh", execution="plain")
+    assert params.injected() == {"seed": 7, "confidence": 0.9, "language": "zh"}
 
 
 def test_params_of_the_project_itself_have_no_problem() -> None:
@@ -116,6 +118,7 @@ def test_load_raises_with_every_problem(project: Path) -> None:
         ("confidence", '"0.95"', "3 confidence: found the text '0.95'; expected a share above 0 and below 1"),
         ("confidence", "{a: 1}", "3 confidence: found a dict; expected a share"),
         ("language", "fr", "4 language: found the text 'fr'; expected en or zh"),
+        ("execution", "fast", "5 execution: found the text 'fast'; expected warm or plain"),
     ],
 )
 def test_wrong_value_is_told_with_line_and_remedy(project: Path, key: str, value: str, line: str) -> None:
@@ -127,18 +130,20 @@ def test_misspelt_key_is_one_problem_with_the_near_miss(project: Path) -> None:
     text = "\n".join(f"{key}: {value}" for key, value in GOOD.items()).replace("seed", "sead")
     (project / "params.yaml").write_text(text, encoding="utf-8")
     assert only_problem(project) == (
-        "params.yaml:2 sead: found an unknown key; expected one of provinces, seed, confidence, language; do write seed"
+        "params.yaml:2 sead: found an unknown key; expected one of provinces, seed, confidence, language, "
+        "execution; do write seed"
     )
 
 
 def test_unknown_key_is_told(project: Path) -> None:
     write_params(project, workers="2")
-    assert only_problem(project).startswith("params.yaml:5 workers: found an unknown key; ")
+    assert only_problem(project).startswith("params.yaml:6 workers: found an unknown key; ")
     assert only_problem(project).endswith("; do delete the line")
 
 
 def test_missing_key_is_told(project: Path) -> None:
-    (project / "params.yaml").write_text('provinces: ["50"]\nseed: 1\nlanguage: en\n', encoding="utf-8")
+    text = "\n".join(f"{key}: {value}" for key, value in GOOD.items() if key != "confidence")
+    (project / "params.yaml").write_text(text, encoding="utf-8")
     assert only_problem(project).startswith("params.yaml:1 confidence: found no such key; ")
 
 

@@ -12,13 +12,13 @@ from fontTools.ttLib import TTFont
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from chanjiao import figures, render, results
-from chanjiao.execute import results_file
+from chanjiao import bundles, figures, render
+from chanjiao.outputs import results_file
 from chanjiao.project import ParamsError
 from chanjiao.render import RenderError
 
 PAPER = Path(__file__).parents[2] / "paper"
-PARAMS = 'provinces: ["50", "51"]\nseed: 1\nconfidence: 0.95\nlanguage: en\n'
+PARAMS = 'provinces: ["50", "51"]\nseed: 1\nconfidence: 0.95\nlanguage: en\nexecution: warm\n'
 REFERENCES = "@book{yin2018, author = {Yin, Robert K.}, title = {Case study research}, year = {2018}}\n"
 MANUSCRIPT = """---
 title: A small study
@@ -44,9 +44,9 @@ show_table(forms)"""
 
 def recorded(key: str, value: float) -> NotebookNode:
     """A cell that has recorded a result, as an executed notebook holds it."""
-    bundle = {part: None for part in results.FIELDS if part not in ("notebook", "cell")}
+    bundle = {part: None for part in bundles.FIELDS if part not in ("notebook", "cell")}
     bundle |= {"key": key, "value": value, "unit": "events", "tables": ["cooperation"], "rows": {}}
-    data = {results.RESULT: bundle, "text/plain": f"{key} = {value} events"}
+    data = {bundles.RESULT: bundle, "text/plain": f"{key} = {value} events"}
     return new_code_cell(f'record("{key}", {value})', id="numbers", outputs=[new_output("display_data", data)])
 
 
@@ -66,8 +66,8 @@ def chapter(key: str, value: float) -> NotebookNode:
         new_markdown_cell("# Are there events?\n\nThe depth (双师型) of events.", id="title"),
         new_markdown_cell("## Numbers", id="heading"),
         recorded(key, value),
-        shown(FIGURE, results.FIGURE, pictures),
-        shown(TABLE, results.TABLE, {"text/html": html}),
+        shown(FIGURE, bundles.FIGURE, pictures),
+        shown(TABLE, bundles.TABLE, {"text/html": html}),
     ]
     return new_notebook(cells=cells)
 
@@ -77,8 +77,8 @@ def compute(root: Path, name: str, code: str, notebook: NotebookNode) -> None:
     folder = root / "data" / "processed" / name.partition("_")[2] / code
     folder.mkdir(parents=True)
     nbformat.write(notebook, folder / "notebook.ipynb")
-    found = results_file(code, results.extract(notebook, name))
-    (folder / "results.json").write_text(results.to_json(found), encoding="utf-8")
+    found = results_file(code, bundles.extract(notebook, name))
+    (folder / "results.json").write_text(bundles.to_json(found), encoding="utf-8")
 
 
 @pytest.fixture
@@ -160,11 +160,11 @@ def test_the_folder_holds_article_chapters_figures_and_their_data(root: Path) ->
     assert sorted(contents(page.parent)) == sorted([*figure, *chapters, "index.html", "noto-sans-sc.woff", "style.css"])
 
 
-def test_figures_are_written_as_the_notebook_shows_them(root: Path, tmp_path: Path) -> None:
-    render.gather(root, "50")
-    render.write_figures(root / "paper", ["01_alpha", "02_beta"], tmp_path)
-    shown = results.extract(nbformat.read(root / "paper" / "notebooks" / "02_beta.ipynb", 4), "02_beta").figures
-    written = contents(tmp_path / "figures")
+def test_figures_are_written_as_the_notebook_shows_them(tmp_path: Path) -> None:
+    notebook = chapter("beta.events", 82)
+    render.write_figures(notebook, "02_beta", tmp_path)
+    shown = bundles.extract(notebook, "02_beta").figures
+    written = contents(tmp_path)
     assert written["fig-beta-depth.svg"].decode() == shown["fig-beta-depth"]["svg"]
     assert written["fig-beta-depth.png"] == base64.b64decode(shown["fig-beta-depth"]["png"])
     assert written["fig-beta-depth.csv"] == b"label,value\na,1\n"
@@ -187,13 +187,18 @@ def test_the_executed_notebook_lies_beside_its_page_unchanged(root: Path) -> Non
     assert (folder / "02_beta.ipynb").read_bytes() == computed.read_bytes()
 
 
-def test_the_bundles_for_machines_are_taken_out_and_nothing_else() -> None:
-    notebook = chapter("beta.events", 82)
-    kinds = {kind for cell in notebook.cells for one in cell.get("outputs", []) for kind in one.data}
-    left = render.without_bundles(notebook)
-    kept = {kind for cell in left.cells for one in cell.get("outputs", []) for kind in one.data}
-    assert kinds - kept == {results.RESULT, results.FIGURE, results.TABLE}
-    assert kept == {"text/plain", "text/html", "image/svg+xml", "image/png"}
+def outputs(notebook: NotebookNode) -> list[tuple[str, object]]:
+    """What the cells of a notebook show, as pairs of kind and content."""
+    shown = [output["data"] for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [(kind, content) for data in shown for kind, content in data.items()]
+
+
+def test_a_reading_copy_lacks_bundles_for_machines_and_content_of_pictures_and_nothing_else() -> None:
+    bundled = {bundles.RESULT, bundles.FIGURE, bundles.TABLE}
+    complete = outputs(chapter("beta.events", 82))
+    assert bundled < {kind for kind, _ in complete}
+    kept = [(kind, "" if kind.startswith("image/") else content) for kind, content in complete if kind not in bundled]
+    assert outputs(render.reading_copy(chapter("beta.events", 82))) == kept
 
 
 # The font ----------------------------------------------------------------------------------------------------------
@@ -254,11 +259,19 @@ def test_a_failure_is_told_and_leaves_the_paper_of_before(root: Path, file: str,
         end.write(f"\n\n{content}\n")
     if file.endswith(".lua"):
         (root / file).write_text(content, encoding="utf-8")
-    with pytest.raises(RenderError, match=r"paper/(manuscript\.qmd|_manuscript\.part/\S+) cannot be rendered") as error:
+    refused = "notebooks/01_alpha.ipynb" if file.endswith("notebook.lua") else "manuscript.qmd"
+    with pytest.raises(RenderError, match=f"^paper/{refused} cannot be rendered; Pandoc ended with code") as error:
         render.render(root)
     assert told in str(error.value)
     assert contents(root / "paper" / "_manuscript") == before
     assert not (root / "paper" / "_manuscript.part").exists()
+
+
+def test_of_several_pages_that_fail_the_article_is_told(root: Path) -> None:
+    for name in ("paper.lua", "notebook.lua"):
+        (root / "paper" / "filters" / name).write_text("error('refused')", encoding="utf-8")
+    with pytest.raises(RenderError, match="^paper/manuscript.qmd cannot be rendered"):
+        render.render(root)
 
 
 def test_what_an_interrupted_render_left_is_cleared_away(root: Path) -> None:

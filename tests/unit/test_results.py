@@ -13,14 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from samples import executed
 
 from chanjiao import figures, results
-from chanjiao.results import Extracted, ResultError, extract, read_estimate, record, record_estimate, rounded
+from chanjiao.bundles import ResultError, extract, to_json
+from chanjiao.results import read_estimate, record, record_estimate, rounded
 from chanjiao.statistics import Estimate
-
-FIGURE_OPTIONS = '#| label: fig-depth\n#| fig-cap: "Depth: marks"\n#| fig-alt: "Bars"\nshow()'
-TABLE_OPTIONS = '#| label: tbl-depth\n#| tbl-cap: "Depth of agreements"\nshow()'
 
 scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats()
 values = st.recursive(
@@ -36,27 +34,6 @@ def bundles(monkeypatch):
     shown: list[Mapping[str, object]] = []
     monkeypatch.setattr(results, "publish_display_data", shown.append)
     return shown
-
-
-def executed(*cells):
-    """An executed notebook of cells (id, source, bundles)."""
-    return new_notebook(
-        cells=[
-            new_markdown_cell("# Title", id="title"),
-            *(
-                new_code_cell(source, id=name, outputs=[new_output("display_data", data=dict(one)) for one in shown])
-                for name, source, shown in cells
-            ),
-        ]
-    )
-
-
-def figure_bundle():
-    return {"image/svg+xml": "<svg/>", "image/png": "cG5n", results.FIGURE: {"data": "x\n1\n"}}
-
-
-def table_bundle():
-    return {"text/html": "<table/>", results.TABLE: {"data": "x\n1\n"}}
 
 
 # Rounding
@@ -177,7 +154,7 @@ def recorded(estimate):
         patch.setattr(results, "publish_display_data", shown.append)
         record_estimate("room.x", estimate, tables=["policies"])
     kept = extract(executed(("cell", "record()", shown)), "02_room").results
-    return json.loads(results.to_json({"results": kept}))["results"]
+    return json.loads(to_json({"results": kept}))["results"]
 
 
 numbers = st.floats(-10, 10).map(lambda number: rounded(number))
@@ -243,34 +220,6 @@ def test_csv_has_line_feeds_six_digits_and_quotes_where_needed():
     assert results.to_csv(pd.DataFrame({"a": [2 / 3], "b": ["x, y"]})) == 'a,b\n0.666667,"x, y"\n'
 
 
-# Extraction
-
-
-def test_everything_is_extracted_with_its_notebook_and_cell(bundles):
-    record("mechanism.events", 12, unit="events", tables=["cooperation"], rows={"cooperation": ["E1"]})
-    verdicts = {results.VERDICTS: {"C1": {"verdict": "mixed"}}}
-    notebook = executed(
-        ("counts", "record()", bundles),
-        ("fig-cell", FIGURE_OPTIONS, [{"text/plain": "aside"}, figure_bundle()]),
-        ("tbl-cell", TABLE_OPTIONS, [table_bundle()]),
-        ("verdicts", "show_verdicts()", [verdicts]),
-    )
-    found = extract(notebook, "03_mechanism")
-    assert set(found.results["mechanism.events"]) == set(results.FIELDS)
-    assert found.results["mechanism.events"]["notebook"] == "03_mechanism"
-    assert found.results["mechanism.events"]["cell"] == "counts"
-    assert found.results["mechanism.events"]["rows"] == {"cooperation": ["E1"]}
-    assert found.figures == {
-        "fig-depth": {"svg": "<svg/>", "png": "cG5n", "csv": "x\n1\n", "caption": "Depth: marks", "alt": "Bars"}
-    }
-    assert found.tables == {"tbl-depth": {"html": "<table/>", "csv": "x\n1\n", "caption": "Depth of agreements"}}
-    assert found.verdicts == {"C1": {"verdict": "mixed"}}
-
-
-def test_a_notebook_without_results_holds_nothing():
-    assert extract(executed(("cell", "1 + 1", [])), "03_mechanism") == Extracted()
-
-
 def test_what_a_kernel_displays_is_what_is_extracted():
     """The real display, not a stand-in: what IPython publishes goes into the file and comes out of it."""
     InteractiveShell.instance()
@@ -283,50 +232,7 @@ def test_what_a_kernel_displays_is_what_is_extracted():
     InteractiveShell.clear_instance()
 
 
-def test_a_key_used_twice_stops_with_its_name(bundles):
-    record("room.x", 1, unit="rows")
-    record("room.x", 2, unit="rows")
-    with pytest.raises(ResultError, match=r"notebooks/03_mechanism\.ipynb: room\.x occurs twice; give each result"):
-        extract(executed(("one", "", bundles[:1]), ("two", "", bundles[1:])), "03_mechanism")
-
-
-@pytest.mark.parametrize(
-    ("source", "bundle"), [(FIGURE_OPTIONS, figure_bundle()), (TABLE_OPTIONS, table_bundle())], ids=["figure", "table"]
-)
-def test_a_label_used_twice_stops(source, bundle):
-    with pytest.raises(ResultError, match="-depth occurs twice"):
-        extract(executed(("one", source, [bundle]), ("two", source, [bundle])), "03_mechanism")
-
-
-@pytest.mark.parametrize(
-    ("source", "bundle"),
-    [
-        ("show()", figure_bundle()),
-        (FIGURE_OPTIONS.replace("#| label: fig-depth\n", ""), figure_bundle()),
-        (FIGURE_OPTIONS.replace('#| fig-alt: "Bars"\n', ""), figure_bundle()),
-        (FIGURE_OPTIONS.replace('"Depth: marks"', '""'), figure_bundle()),
-        (FIGURE_OPTIONS.replace('"Depth: marks"', "Depth: marks"), figure_bundle()),
-        (FIGURE_OPTIONS.replace("fig-depth", "depth"), figure_bundle()),
-        (TABLE_OPTIONS.replace("tbl-depth", "fig-depth"), table_bundle()),
-        ("#| just words\nshow()", table_bundle()),
-    ],
-)
-def test_a_figure_or_table_without_label_caption_or_alternative_text_stops(source, bundle):
-    message = r"notebooks/03_mechanism\.ipynb, cell drawn: expected the options label.*lines at the head of the cell"
-    with pytest.raises(ResultError, match=message):
-        extract(executed(("drawn", source, [bundle])), "03_mechanism")
-
-
-def test_options_are_read_from_the_head_of_a_cell():
-    assert results.cell_options(FIGURE_OPTIONS)["fig-cap"] == "Depth: marks"
-    assert results.cell_options("x = 1  #| not: this") == {}
-
-
 # Files
-
-
-def test_json_is_sorted_readable_and_ends_with_a_line_feed():
-    assert results.to_json({"b": [1], "a": "重庆"}) == '{\n "a": "重庆",\n "b": [\n  1\n ]\n}\n'
 
 
 def test_results_of_a_province_and_of_the_nation_are_read_together(tmp_path):
@@ -334,7 +240,7 @@ def test_results_of_a_province_and_of_the_nation_are_read_together(tmp_path):
     for folder, key in {**kept, "mechanism/51": "mechanism.elsewhere"}.items():
         path = tmp_path / "data" / "processed" / folder / "results.json"
         path.parent.mkdir(parents=True)
-        path.write_text(results.to_json({"results": {key: {"value": 1}}}), encoding="utf-8")
+        path.write_text(to_json({"results": {key: {"value": 1}}}), encoding="utf-8")
     assert set(results.read_results(tmp_path, "50")) == {"coding.kappa", "mechanism.events"}
 
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from lifelines import WeibullAFTFitter
 from scipy import stats
 
 from chanjiao import survival, transmission
@@ -19,6 +20,10 @@ def drawn(n=60, shapes=(1.5, 1.5), scales=(100.0, 200.0), width=30, seed=1):
     lower = np.floor(np.concatenate(parts) / width) * width
     frame = pd.DataFrame({"lower": lower, "upper": lower + width, "group": np.repeat(["a", "b"], n)})
     return frame.assign(cluster=[f"{i:03d}" for i in range(2 * n)])
+
+
+def shape_test(times):
+    return survival.common_shape_test(times, "group", survival.time_ratios(times, "group", "cluster", 0.95))
 
 
 def test_the_likelihood_is_that_of_lifelines_and_its_slope_is_right():
@@ -85,16 +90,26 @@ def test_a_group_in_one_cluster_has_no_error():
 
 
 def test_the_shape_test_sees_different_shapes_and_not_equal_ones():
-    _, alike, freedom = survival.common_shape_test(drawn(n=200), "group")
-    ratio, apart, _ = survival.common_shape_test(drawn(n=200, shapes=(0.7, 3.0)), "group")
+    _, alike, freedom = shape_test(drawn(n=200))
+    ratio, apart, _ = shape_test(drawn(n=200, shapes=(0.7, 3.0)))
     assert freedom == 1
     assert apart < 1e-6 < 0.05 < alike
     assert apart == pytest.approx(stats.chi2.sf(ratio, 1))
 
 
+def test_the_ratio_of_likelihoods_is_that_of_lifelines():
+    times = drawn(shapes=(0.7, 3.0))
+    frame = times[["lower", "upper"]].assign(b=(times["group"] == "b").astype(float))
+    common, own = (
+        WeibullAFTFitter().fit_interval_censoring(frame, "lower", "upper", ancillary=shapes).log_likelihood_
+        for shapes in (None, True)
+    )
+    assert shape_test(times)[0] == pytest.approx(2 * (own - common), rel=1e-6)
+
+
 def test_one_group_has_no_shape_to_compare():
     times = drawn()
-    assert survival.common_shape_test(times[times["group"] == "a"], "group") == (0.0, 1.0, 0)
+    assert shape_test(times[times["group"] == "a"]) == (0.0, 1.0, 0)
 
 
 def test_the_largest_distance_by_hand():
@@ -126,4 +141,4 @@ def test_few_times_of_one_group_have_a_stated_answer(rows):
     ratios = survival.time_ratios(few, "group", "cluster", 0.95)
     assert ratios.empty == (rows < 2)  # one interval alone shows no shape
     assert ratios[["low", "high", "p_value"]].isna().all(axis=None)
-    assert survival.common_shape_test(few, "group") == (0.0, 1.0, 0)
+    assert survival.common_shape_test(few, "group", ratios) == (0.0, 1.0, 0)

@@ -10,8 +10,8 @@ import pytest
 from samples import RATIO, SHARE
 
 from chanjiao import figures, synthesis
+from chanjiao.bundles import ResultError
 from chanjiao.claims import SUPPORTED, UNDECIDED, load_claims
-from chanjiao.results import ResultError
 from chanjiao.statistics import Estimate
 
 REAL = load_claims(Path(__file__).parents[2] / "claims.yaml")
