@@ -1,7 +1,7 @@
 # `make` lists the commands. Everything is installed into .venv from the locks; nothing outside the folder is touched.
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
-MADE := .chanjiao data/processed paper/_manuscript paper/notebooks paper/results.json dvc_plots .dvc/cache .dvc/tmp
+MADE := data/processed .chanjiao paper/_manuscript paper/notebooks paper/results.json dvc_plots .dvc/cache .dvc/tmp
 UV := uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
 
 # A copied folder uses its own package, wherever the copied environment was installed from.

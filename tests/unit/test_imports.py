@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from toy import SOURCE
@@ -36,8 +35,9 @@ def test_no_module_imports_what_it_does_not_use() -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("module", sorted(path.stem for path in (SOURCE / "chanjiao").glob("[a-z]*.py")))
-def test_every_module_can_be_imported_alone_in_silence(module: str) -> None:
-    command = [sys.executable, "-W", "error::UserWarning", "-c", f"import chanjiao.{module}"]
-    done = subprocess.run(command, cwd=Path(SOURCE), capture_output=True, text=True)
+def test_importing_the_package_says_nothing() -> None:
+    modules = sorted(path.stem for path in (SOURCE / "chanjiao").glob("[a-z]*.py"))
+    code = f"from chanjiao import {', '.join(modules)}"
+    command = [sys.executable, "-W", "error::UserWarning", "-c", code]
+    done = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
