@@ -9,15 +9,14 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
 import nbformat
 import pypandoc
-from fontTools import subset
 from nbformat import NotebookNode
 
 from chanjiao.bundles import extract, to_json
@@ -49,8 +48,9 @@ def render(root: Path) -> Path:
     try:
         names = gather(root, load_params(root).provinces[0])
         shutil.copy(paper / "style" / "style.css", fresh / "style.css")
-        write_pages(paper, names, fresh)
-        write_font(fresh)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            pages = write_pages(pool, paper, names, fresh)
+            write_font((page.result() for page in pages), fresh)
         shutil.rmtree(target, ignore_errors=True)
         fresh.rename(target)
     finally:
@@ -86,25 +86,23 @@ def _folder(root: Path, room: str, province: str) -> Path:
     )
 
 
-def write_pages(paper: Path, names: Sequence[str], target: Path) -> None:
+def write_pages(pool: ThreadPoolExecutor, paper: Path, names: Iterable[str], target: Path) -> list[Future[str]]:
     """Write the article as index.html and each executed notebook as notebooks/NAME.html and .ipynb, with its figures.
 
-    Pandoc makes the pages side by side; the first page in this order that it refuses is told, when all have ended.
+    Pandoc makes the pages side by side; returned are the pages to come, the article first.
     """
     (target / "notebooks").mkdir()
     (target / "figures").mkdir()
     pandoc = partial(_pandoc, pypandoc.get_pandoc_path(), paper)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        pages = [pool.submit(pandoc, "manuscript.qmd", target / "index.html", ARTICLE)]
-        for name in names:
-            source, page = f"notebooks/{name}.ipynb", target / "notebooks" / f"{name}.html"
-            shutil.copyfile(paper / source, target / source)
-            notebook = nbformat.v4.reads((paper / source).read_text(encoding="utf-8"))  # was validated when written
-            write_figures(notebook, name, target / "figures")
-            options = [*CHAPTER, f"--metadata=pagetitle:{name}"]
-            pages.append(pool.submit(pandoc, source, page, options, json.dumps(reading_copy(notebook))))
-    for made in pages:
-        made.result()
+    pages = [pool.submit(pandoc, "manuscript.qmd", target / "index.html", ARTICLE)]
+    for name in names:
+        source, page = f"notebooks/{name}.ipynb", target / "notebooks" / f"{name}.html"
+        shutil.copyfile(paper / source, target / source)
+        notebook = nbformat.v4.reads((paper / source).read_text(encoding="utf-8"))  # was validated when written
+        write_figures(notebook, name, target / "figures")
+        options = [*CHAPTER, f"--metadata=pagetitle:{name}"]
+        pages.append(pool.submit(pandoc, source, page, options, json.dumps(reading_copy(notebook))))
+    return pages
 
 
 def write_figures(notebook: NotebookNode, name: str, folder: Path) -> None:
@@ -130,21 +128,25 @@ def reading_copy(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def write_font(target: Path) -> None:
-    """Write the glyphs that the pages use of Noto Sans SC, so that Chinese shows on every machine."""
-    pages = [path.read_text(encoding="utf-8") for path in sorted(target.rglob("*.html"))]
-    wanted = sorted(set(CHINESE.findall("".join(pages))))
+def write_font(pages: Iterable[str], target: Path) -> None:
+    """Write the glyphs that the pages use of Noto Sans SC, so that Chinese shows on every machine.
+
+    The font is read before the first page is asked for: that takes as long as a page, and pages may be in the making.
+    """
+    from fontTools import subset
+
     options = subset.Options(flavor="woff", notdef_outline=True)
     options.recalc_timestamp = False
     with subset.load_font(str(files("pylopdf_fonts_zh_cn") / "NotoSansSC-Regular.otf"), options) as font:
+        font.ensureDecompiled()
         cut = subset.Subsetter(options)
-        cut.populate(text="".join(wanted))
+        cut.populate(text="".join(sorted(set(CHINESE.findall("".join(pages))))))
         cut.subset(font)
         subset.save_font(font, str(target / "noto-sans-sc.woff"), options)
 
 
-def _pandoc(program: str, paper: Path, source: str, page: Path, options: list[str], text: str | None = None) -> None:
-    """Make a page of a source below the paper folder, or of a text that stands for it.
+def _pandoc(program: str, paper: Path, source: str, page: Path, options: list[str], text: str | None = None) -> str:
+    """Make a page of a source below the paper folder, or of a text that stands for it; returns what the page holds.
 
     pypandoc's own function changes the working folder of the whole process, so it cannot run side by side.
     """
@@ -153,3 +155,4 @@ def _pandoc(program: str, paper: Path, source: str, page: Path, options: list[st
     if ended.returncode:
         told = ended.stderr.strip() or "no message"
         raise RenderError(f"paper/{source} cannot be rendered; Pandoc ended with code {ended.returncode}: {told}")
+    return page.read_text(encoding="utf-8")

@@ -204,17 +204,14 @@ def test_a_reading_copy_lacks_bundles_for_machines_and_content_of_pictures_and_n
 # The font ----------------------------------------------------------------------------------------------------------
 
 
-def font_of(folder: Path, words: str) -> bytes:
-    """The bytes of the font for a page of some words."""
-    (folder / "page.html").write_text(f"<p>{words}</p>", encoding="utf-8")
-    render.write_font(folder)
+def font_of(folder: Path, *pages: str) -> bytes:
+    """The bytes of the font for some pages."""
+    render.write_font(pages, folder)
     return (folder / "noto-sans-sc.woff").read_bytes()
 
 
 def test_the_font_holds_only_the_characters_of_the_pages(tmp_path: Path) -> None:
-    (tmp_path / "below").mkdir()
-    (tmp_path / "below" / "page.html").write_text("<p>双师型（教师）</p>", encoding="utf-8")
-    font_of(tmp_path, "Latin 产教融合, 产教。")
+    font_of(tmp_path, "<p>双师型（教师）</p>", "<p>Latin 产教融合, 产教。</p>")
     covered = TTFont(tmp_path / "noto-sans-sc.woff").getBestCmap()
     assert {chr(code) for code in covered} == set("双师型（教师）产融合。")
 
