@@ -9,13 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from chanjiao import history
-from chanjiao.check import confirm
-from chanjiao.execute import run
 from chanjiao.lockfile import mend
 from chanjiao.pipeline import CHECK, RENDER, Stage, input_files, read_stages
 from chanjiao.plan import due_stages, status
 from chanjiao.project import load_params
-from chanjiao.render import render
 
 
 class ReproduceError(RuntimeError):
@@ -53,6 +50,8 @@ def _compute(due: Mapping[str, Stage], root: Path, scheduler: str | None) -> Non
     if CHECK in steps:
         _step(CHECK, due[steps[CHECK]], root)
     if rooms:
+        from chanjiao.execute import run
+
         run(rooms, root, scheduler)
     if RENDER in steps:
         _step(RENDER, due[steps[RENDER]], root)
@@ -75,8 +74,17 @@ def _dvc(root: Path, *words: str) -> None:
         raise ReproduceError(f"`dvc {words[0]}` failed; do mend what it says above, then run `make repro` again")
 
 
+# What a step imports takes longer than finding out that there is nothing to do.
+def _checked(root: Path) -> str:
+    from chanjiao.check import confirm
+
+    return confirm(root)
+
+
 def _rendered(root: Path) -> str:
+    from chanjiao.render import render
+
     return f"{render(root).relative_to(root)} is written"
 
 
-STEPS: dict[str, Callable[[Path], str]] = {CHECK: confirm, RENDER: _rendered}
+STEPS: dict[str, Callable[[Path], str]] = {CHECK: _checked, RENDER: _rendered}

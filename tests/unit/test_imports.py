@@ -10,7 +10,7 @@ STATISTICS = {"numpy", "pandas", "scipy", "statsmodels", "lifelines", "networkx"
 NOTEBOOKS = {"nbformat", "nbclient", "papermill", "jupyter_cache", "jupyter_client", "ipykernel", "sqlalchemy"}
 REST = {"dvc", "distributed", "joblib", "frictionless", "fontTools", "pypandoc"}
 # The modules that every command of `dvc.yaml` imports before it has anything to compute.
-STEERING = ["bundles", "cache", "difference", "execute", "history", "notebook", "outputs", "pipeline", "plan"]
+STEERING = ["bundles", "cache", "difference", "execute", "history", "notebook", "outputs", "pipeline", "reproduce"]
 
 
 def imported_by(module: str) -> set[str]:

@@ -37,17 +37,17 @@ def test_what_a_room_makes_calls_for_its_readers_and_what_the_check_leaves_does_
     assert stages["check"].command == CHECK and due_stages(stages, set()) == {}
 
 
-def test_an_input_changed_during_the_run_is_not_recorded(
-    computed: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_input_changed_during_the_run_is_not_recorded(computed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change(computed, "src/toy.py", "2", "3")
     lock = (computed / "dvc.lock").read_bytes()
 
+    run = execute.run
+
     def run_and_edit(*arguments: object) -> None:
-        execute.run(["toy"], computed)
+        run(["toy"], computed)
         change(computed, "src/toy.py", "3", "4")
 
-    monkeypatch.setattr(reproduce, "run", run_and_edit)
+    monkeypatch.setattr(execute, "run", run_and_edit)
     with pytest.raises(ReproduceError, match="An input was changed during the run; do run `make repro` again"):
         reproduce.reproduce(computed)
     assert (computed / "dvc.lock").read_bytes() == lock
