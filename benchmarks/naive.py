@@ -5,7 +5,7 @@ import pandas as pd
 import statsmodels.api as sm
 from scipy import stats
 
-from chanjiao.statistics import Estimate, percentile_interval
+from chanjiao.statistics import Estimate, percentile_interval, resample_weights
 
 DRAWS = 999
 
@@ -36,7 +36,7 @@ def slope_bootstrap(frame: pd.DataFrame, rng: np.random.Generator, confidence: f
     moments = np.column_stack([design, *products])  # of each event: 1, x, y, xx, xy
     sums = np.zeros((frame["page"].nunique(), frame["form"].nunique(), 5))
     np.add.at(sums, (pd.factorize(frame["page"])[0], pd.factorize(frame["form"])[0]), moments)
-    weights = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=DRAWS)
+    weights = resample_weights(len(sums), rng, DRAWS)
     drawn = _slope(np.tensordot(weights, sums, axes=1))
     return Estimate(float(_slope(sums.sum(axis=0))), percentile_interval(drawn, confidence), len(frame))
 

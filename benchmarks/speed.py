@@ -11,7 +11,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ import psutil
 import rival
 import validation
 
-from chanjiao.execute import plan
+from chanjiao.execute import jobs_of
 from chanjiao.kernels import WarmKernelManager, start
 from chanjiao.notebook import kernel_environment
 from chanjiao.pipeline import read_stages
@@ -75,12 +74,16 @@ def clear(project: Path) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def timed(command: Sequence[str | Path], project: Path, **environment: str) -> float:
-    """Seconds of a command in a clone, with this Python first on the path; raises CalledProcessError if it fails."""
+def surroundings(project: Path) -> dict[str, str]:
+    """The environment of a command in a clone: this Python first on the path, the package of the clone."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    settings = {**os.environ, "PATH": path, "PYTHONPATH": str(project / "src"), **environment}
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(project / "src")}
+
+
+def timed(command: Sequence[str | Path], project: Path) -> float:
+    """Seconds of a command in a clone; raises CalledProcessError if it fails."""
     started = time.monotonic()
-    subprocess.run(command, cwd=project, env=settings, check=True, capture_output=True)
+    subprocess.run(command, cwd=project, env=surroundings(project), check=True, capture_output=True)
     return time.monotonic() - started
 
 
@@ -98,7 +101,7 @@ def full_run(project: Path) -> float:
 
 def prepared(project: Path) -> list[Path]:
     """The notebooks of a clone with their parameters put in, one for each province; others execute these."""
-    jobs = [job for stage in read_stages(project).values() if stage.runs_room for job in plan(stage, project)]
+    jobs = [job for stage in read_stages(project).values() if stage.runs_room for job in jobs_of(stage, project)]
     paths = [project / f"{job.notebook.stem}-{job.province}.ipynb" for job in jobs]
     for job, path in zip(jobs, paths, strict=True):
         nbformat.write(job.source(), path)
@@ -135,12 +138,11 @@ def edit(path: Path, old: str, new: str, project: Path) -> float:
 
 def peak_memory(command: Sequence[str], project: Path) -> float:
     """The most memory, in MiB, that a command and all its processes held together (shared pages counted once)."""
-    highest, done = 0.0, threading.Event()
-    settings = {**os.environ, "PYTHONPATH": str(project / "src")}
-    running = subprocess.Popen(command, cwd=project, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    highest, silent = 0.0, subprocess.DEVNULL
+    running = subprocess.Popen(command, cwd=project, env=surroundings(project), stdout=silent, stderr=silent)
     while running.poll() is None:
         highest = max(highest, proportional_set_size(running.pid))
-        done.wait(0.2)
+        time.sleep(0.2)
     return highest / MIB
 
 

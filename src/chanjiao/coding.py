@@ -18,7 +18,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 
 from chanjiao import events, figures, passes
 from chanjiao.figures import PALETTE
-from chanjiao.statistics import Estimate, Interval, cluster_share, percentile_interval
+from chanjiao.statistics import Estimate, Interval, cluster_share, percentile_interval, resample_weights
 
 COEFFICIENTS = ("kappa", "alpha", "ac1")
 DRAWS = 2000
@@ -406,8 +406,7 @@ def _resampled(tables: np.ndarray, seed: int) -> np.ndarray:
 @cache
 def _weights(clusters: int, seed: int) -> np.ndarray:
     """How often each cluster is drawn, draws x clusters; the same for every variable of a table."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=DRAWS).astype(float)
+    return resample_weights(clusters, np.random.default_rng(seed), DRAWS)
 
 
 def _from_tables(tables: np.ndarray) -> dict[str, np.ndarray]:

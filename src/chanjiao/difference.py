@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
+from os.path import commonprefix
 from typing import Any
 
 from chanjiao.project import quoted
@@ -79,8 +80,13 @@ def _packages(before: str, after: str) -> str:
 
 
 def _change(old: str | None, new: str | None) -> str:
-    return f"{_shown(old)} before, {_shown(new)} now"
+    # Long text is cut at its end: what both begin with must not hide where they differ.
+    alike = len(commonprefix([old or "", new or ""]))
+    start = alike - 20 if alike > 40 else 0
+    return f"{_shown(old, start)} before, {_shown(new, start)} now"
 
 
-def _shown(value: str | None) -> str:
-    return "nothing" if value is None else quoted(value)
+def _shown(value: str | None, start: int) -> str:
+    if value is None:
+        return "nothing"
+    return quoted(f"…{value[start:]}" if start else value)

@@ -9,11 +9,11 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -26,15 +26,10 @@ from chanjiao.pipeline import NATION, PROCESSED, Stage, fingerprint, input_files
 from chanjiao.progress import Progress
 from chanjiao.project import PLAIN, WARM, load_params
 
-if TYPE_CHECKING:
-    pass
-
 KERNEL_BYTES = 400 * 2**20  # what a kernel of the rooms needs at most, measured with room to spare
 # What kernels import beside the heads of notebooks: themselves, and what figures and tables import when first shown.
 BESIDE_IMPORTS = (
     "ipykernel.kernelapp",
-    "ipykernel.zmqshell",
-    "matplotlib.backends.backend_svg",
     "pandas.io.formats.csvs",
     "pandas.io.formats.html",
     "pylopdf_fonts_zh_cn",
@@ -48,11 +43,12 @@ class ExecutionError(RuntimeError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended: its notebook and the seconds it took, None if it came from the cache."""
+    """How a job ended: its notebook, the seconds it took (None if it came from the cache), and what failed, if any."""
 
     job: Job
     notebook: NotebookNode
     seconds: float | None
+    failure: str | None
 
 
 @dataclass
@@ -80,7 +76,7 @@ def run(rooms: Sequence[str], root: Path, scheduler: str | None = None) -> None:
 
 
 def _run_side_by_side(stages: Sequence[Stage], root: Path, scheduler: str | None) -> None:
-    jobs = [job for stage in stages for job in plan(stage, root)]
+    jobs = [job for stage in stages for job in jobs_of(stage, root)]
     rooms = {stage.name: Written() for stage in stages}
     for room in rooms:
         shutil.rmtree(_partial(root, room), ignore_errors=True)
@@ -91,8 +87,7 @@ def _run_side_by_side(stages: Sequence[Stage], root: Path, scheduler: str | None
     for outcome in outcomes(jobs, expected, scheduler):
         job = outcome.job
         _take(outcome, rooms[job.room])
-        failed = job.province in rooms[job.room].failures
-        progress.finished(job.room, job.province, places[job.room], outcome.seconds, failed)
+        progress.finished(job.room, job.province, places[job.room], outcome.seconds, failed=bool(outcome.failure))
     progress.close()
     subject = load_params(root).provinces[0]
     for stage in stages:
@@ -105,7 +100,7 @@ def _run_side_by_side(stages: Sequence[Stage], root: Path, scheduler: str | None
         raise ExecutionError("\n\n".join(failures))
 
 
-def plan(stage: Stage, root: Path) -> list[Job]:
+def jobs_of(stage: Stage, root: Path) -> list[Job]:
     """Return the jobs of a stage, one a province of `params.yaml`, or one for the nation."""
     params = load_params(root)
     notebook = find_notebook(stage.name, root)
@@ -147,42 +142,48 @@ def outcomes(
     for job in jobs:
         found = cache.find(job.source())
         if found:
-            yield Outcome(job, found, None)
+            yield Outcome(job, found, None, None)
         else:
             missing.append(job)
     # The longest first, so that no worker is left alone with it at the end.
     missing.sort(key=lambda job: -(expected[job.room, job.province] or 0))
     for outcome in execute_all(missing, scheduler) if missing else ():
-        if not complaint(outcome.notebook):
+        if not outcome.failure:
             cache.keep(outcome.notebook, f"{outcome.job.room}/{outcome.job.province}")
         yield outcome
 
 
 def execute_all(jobs: Sequence[Job], scheduler: str | None = None) -> Iterator[Outcome]:
     """Execute jobs of one project side by side: on this machine's cores, or on a Dask cluster."""
+    return _on_cluster(jobs, scheduler) if scheduler else _on_this_machine(jobs)
+
+
+def _on_this_machine(jobs: Sequence[Job]) -> Iterator[Outcome]:
     from joblib import Parallel, delayed
 
-    with ExitStack() as stack:
-        if scheduler:
-            stack.enter_context(_cluster(scheduler))
-            parallel = Parallel(n_jobs=-1, return_as="generator_unordered")
-            yield from parallel(delayed(_execute_on_cluster)(job) for job in jobs)
-            return
-        execution = load_params(jobs[0].root).execution
-        stack.enter_context(kernel_environment(jobs[0].root))
+    execution = load_params(jobs[0].root).execution
+    with kernel_environment(jobs[0].root):
         if execution == WARM:
             from chanjiao.kernels import start
 
-            start([*BESIDE_IMPORTS, *sorted({name for job in jobs for name in imported(job.notebook)})])
+            start([*BESIDE_IMPORTS, *sorted(imported(*{job.notebook for job in jobs}))])
         # Threads are enough: the work is done by the kernels, each a process of its own.
         parallel = Parallel(n_jobs=workers_for(len(jobs)), prefer="threads", return_as="generator_unordered")
         yield from parallel(delayed(_execute)(job, execution) for job in jobs)
 
 
+def _on_cluster(jobs: Sequence[Job], scheduler: str) -> Iterator[Outcome]:
+    from joblib import Parallel, delayed
+
+    with _cluster(scheduler):
+        parallel = Parallel(n_jobs=-1, return_as="generator_unordered")
+        yield from parallel(delayed(_execute_on_cluster)(job) for job in jobs)
+
+
 def _execute(job: Job, execution: str) -> Outcome:
     started = time.monotonic()
     notebook = execute(job, execution)
-    return Outcome(job, notebook, time.monotonic() - started)
+    return Outcome(job, notebook, time.monotonic() - started, complaint(notebook))
 
 
 _one_at_a_time = threading.Lock()
@@ -195,20 +196,20 @@ def _execute_on_cluster(job: Job) -> Outcome:
         return _execute(job, PLAIN)
 
 
-def _cluster(address: str) -> ExitStack:
+@contextmanager
+def _cluster(address: str) -> Iterator[None]:
     from distributed import Client
     from joblib import parallel_config
 
-    stack = ExitStack()
     try:
-        stack.enter_context(Client(address, timeout=10))
+        client = Client(address, timeout=10)
     except (OSError, ValueError) as error:
         raise ExecutionError(
             f"--scheduler: found no Dask scheduler at {address} ({error}); expected an address like "
             "tcp://10.0.0.1:8786; do start one with `dask scheduler` and workers with `dask worker ADDRESS`"
         ) from error
-    stack.enter_context(parallel_config(backend="dask"))
-    return stack
+    with client, parallel_config(backend="dask"):
+        yield
 
 
 def workers_for(jobs: int) -> int:
@@ -220,14 +221,11 @@ def workers_for(jobs: int) -> int:
     return max(1, min(jobs, cpu_count(), fitting))
 
 
-def imported(notebook: Path) -> set[str]:
-    """The modules that a notebook imports, as far as a name in `from package import name` may be one."""
-    cells = nbformat.read(notebook, as_version=4).cells
-    names: set[str] = set()
-    for cell in cells:
-        if cell.cell_type == "code":
-            names |= set(_imports(ast.parse(cell.source)))
-    return names
+def imported(*notebooks: Path) -> set[str]:
+    """The modules that notebooks import, as far as a name in `from package import name` may be one."""
+    cells = [cell for notebook in notebooks for cell in nbformat.read(notebook, as_version=4).cells]
+    code = [ast.parse(cell.source) for cell in cells if cell.cell_type == "code"]
+    return {name for tree in code for name in _imports(tree)}
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:
@@ -244,9 +242,8 @@ def _take(outcome: Outcome, written: Written) -> None:
     job = outcome.job
     if outcome.seconds is not None:
         written.seconds[job.province] = outcome.seconds
-    failure = complaint(outcome.notebook)
-    if failure:
-        written.failures[job.province] = _keep_failed(job, outcome.notebook, failure)
+    if outcome.failure:
+        written.failures[job.province] = _keep_failed(job, outcome.notebook, outcome.failure)
         return
     folder = _partial(job.root, job.room) / job.province
     metrics = write_outputs(folder, outcome.notebook, job.notebook.stem, job.province)

@@ -3,7 +3,6 @@
 It only serves to tell what a run will do; nothing is computed from it, and the folder may be deleted at any time.
 """
 
-import hashlib
 import json
 import os
 import time
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from chanjiao.pipeline import input_files, read_stages
+from chanjiao.pipeline import input_files, read_stages, sha256
 
 FOLDER = ".chanjiao"
 RUNS = f"{FOLDER}/runs.json"
@@ -54,17 +53,10 @@ def remembered(root: Path, stage: str) -> Iterator[None]:
     remember(root, stage, {"": time.monotonic() - started}, input_files(read_stages(root)[stage], root))
 
 
-def former(root: Path, stage: str, file: str) -> bytes | None:
-    """Return the content of an input as the last run of the stage saw it, None if it is not known."""
-    digest = read(root).get(stage, Run()).inputs.get(file)
-    path = root / INPUTS / (digest or "unknown")
+def former(root: Path, run: Run, file: str) -> bytes | None:
+    """Return the content of an input as a run saw it, None if it is not known."""
+    path = root / INPUTS / run.inputs.get(file, "unknown")
     return path.read_bytes() if path.is_file() else None
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _keep(root: Path, file: str) -> str:

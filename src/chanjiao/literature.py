@@ -24,7 +24,13 @@ from chanjiao import figures, power
 from chanjiao.events import Passes, mark
 from chanjiao.figures import PALETTE
 from chanjiao.passes import completed
-from chanjiao.statistics import Estimate, benjamini_hochberg, cluster_share, percentile_interval
+from chanjiao.statistics import (
+    Estimate,
+    benjamini_hochberg,
+    cluster_share,
+    percentile_interval,
+    resample_weights,
+)
 
 STUDY_DOI = "10.6007/ijarped/v15-i1/27581"  # the study whose claims are tested; it cannot testify for itself
 
@@ -280,8 +286,7 @@ def trend(works: pd.DataFrame, codes: Sequence[str], confidence: float, seed: in
 def _draws(works: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """How often each work is drawn, and orders of the works, draws x works each; the same for all groups of codes."""
     rng = np.random.default_rng(seed)
-    weights = rng.multinomial(works, np.full(works, 1 / works), size=DRAWS).astype(float)
-    return weights, rng.permuted(np.tile(np.arange(works), (DRAWS, 1)), axis=1)
+    return resample_weights(works, rng, DRAWS), rng.permuted(np.tile(np.arange(works), (DRAWS, 1)), axis=1)
 
 
 def trend_power(found: Estimate, works: pd.DataFrame, codes: Sequence[str], level: float) -> Estimate:

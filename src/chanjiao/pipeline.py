@@ -5,7 +5,7 @@ The declaration lives only in `dvc.yaml`; nothing here repeats it.
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ class MissingInputError(FileNotFoundError):
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of `dvc.yaml`: its place among all, what it declares to read and to write, and the stages it reads from.
+    """A stage of `dvc.yaml`: its place among all, its command, what it declares to read, and the stages it reads from.
 
     One that does not use `provinces` is national.
     """
@@ -39,7 +39,6 @@ class Stage:
     place: str
     command: str
     dependencies: tuple[str, ...]
-    outputs: tuple[str, ...]
     upstream: frozenset[str]
     national: bool
 
@@ -52,19 +51,24 @@ class Stage:
 def read_stages(root: Path) -> dict[str, Stage]:
     """Return the stages of `dvc.yaml` by name, in its order, which is that of a run."""
     declared: dict[str, Any] = yaml.safe_load((root / PIPELINE_FILE).read_text(encoding="utf-8"))["stages"]
-    makers = {output: name for name, stage in declared.items() for output in stage["outs"]}
+    makers = {output: name for name, stage in declared.items() for output in _paths(stage.get("outs", []))}
+    reads = {name: _paths(stage.get("deps", [])) for name, stage in declared.items()}
     return {
         name: Stage(
             name=name,
             place=f"{number}/{len(declared)}",
-            command=stage["cmd"],
-            dependencies=tuple(stage["deps"]),
-            outputs=tuple(stage["outs"]),
-            upstream=frozenset(makers[path] for path in stage["deps"] if path in makers),
+            command=str(stage.get("cmd")),
+            dependencies=reads[name],
+            upstream=frozenset(makers[path] for path in reads[name] if path in makers),
             national="provinces" not in stage.get("params", []),
         )
         for number, (name, stage) in enumerate(declared.items(), start=1)
     }
+
+
+def _paths(entries: Iterable[Any]) -> tuple[str, ...]:
+    # DVC also takes an entry with options, {path: {cache: false}}.
+    return tuple(entry if isinstance(entry, str) else next(iter(entry)) for entry in entries)
 
 
 def room_stage(room: str, root: Path) -> Stage:
@@ -97,8 +101,14 @@ def fingerprint(stage: Stage, province: str, root: Path) -> str:
     )
     digest = hashlib.sha256()
     for file in files:
-        digest.update(f"{file}\0{hashlib.sha256((root / file).read_bytes()).hexdigest()}\n".encode())
+        digest.update(f"{file}\0{sha256(root / file)}\n".encode())
     return digest.hexdigest()
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def input_files(stage: Stage, root: Path) -> list[str]:

@@ -45,9 +45,10 @@ def make_plan(root: Path) -> list[Step]:
     steps = []
     for name, stage in due.items():
         waits_for = tuple(one for one in due if one in stage.upstream and due[one].command != CHECK)
-        reasons = tuple(_reasons(stage, stale.get(name, []), root))
+        last = past.get(name, history.Run())
+        reasons = tuple(_reasons(stage, stale.get(name, []), last, root))
         executes = None if waits_for or not stage.runs_room else to_execute(stage, root)
-        seconds = _seconds(past.get(name, history.Run()).seconds, executes)
+        seconds = _seconds(last.seconds, executes)
         steps.append(Step(stage, reasons, waits_for, seconds, executes))
     return steps
 
@@ -77,10 +78,10 @@ def status(root: Path) -> dict[str, list[Any]]:
 def to_execute(stage: Stage, root: Path) -> tuple[str, ...] | None:
     """Return the provinces whose notebook of a room is not in the cache, None where an input is still to be made."""
     from chanjiao.cache import NotebookCache
-    from chanjiao.execute import plan
+    from chanjiao.execute import jobs_of
 
     try:
-        jobs = plan(stage, root)
+        jobs = jobs_of(stage, root)
     except MissingInputError:
         return None
     cache = NotebookCache(root)
@@ -117,7 +118,7 @@ def _seconds(taken: Mapping[str, float], executes: Sequence[str] | None) -> floa
     return sum(chosen) if taken else None
 
 
-def _reasons(stage: Stage, changes: Sequence[Any], root: Path) -> Iterator[str]:
+def _reasons(stage: Stage, changes: Sequence[Any], last: history.Run, root: Path) -> Iterator[str]:
     for change in changes:
         if not isinstance(change, dict):  # DVC says "changed command" in one word
             yield f"dvc.yaml: {change}"
@@ -125,16 +126,16 @@ def _reasons(stage: Stage, changes: Sequence[Any], root: Path) -> Iterator[str]:
         for path, how in change.get("changed outs", {}).items():
             yield f"{path}, its output, is {'missing' if how == 'deleted' else 'not what the last run left there'}"
         for path, how in change.get("changed deps", {}).items():
-            yield from _dependency_reasons(stage, path, how, root)
+            yield from _dependency_reasons(stage, path, how, last, root)
 
 
-def _dependency_reasons(stage: Stage, path: str, how: Any, root: Path) -> Iterator[str]:
+def _dependency_reasons(stage: Stage, path: str, how: Any, last: history.Run, root: Path) -> Iterator[str]:
     if path == PARAMS_FILE and isinstance(how, dict):
         yield from _parameter_reasons(stage, how, root)
     elif path.startswith(PROCESSED):
         yield f"{path} is {'missing' if how == 'deleted' else 'new'}"
     else:
-        yield from _file_reasons(stage, path, root)
+        yield from _file_reasons(stage, path, last, root)
 
 
 def _parameter_reasons(stage: Stage, names: Mapping[str, str], root: Path) -> Iterator[str]:
@@ -145,13 +146,13 @@ def _parameter_reasons(stage: Stage, names: Mapping[str, str], root: Path) -> It
         yield f"{PARAMS_FILE} {name}: {before.get(name, 'nothing')} before, {now.get(name, 'nothing')} now"
 
 
-def _file_reasons(stage: Stage, path: str, root: Path) -> Iterator[str]:
+def _file_reasons(stage: Stage, path: str, last: history.Run, root: Path) -> Iterator[str]:
     """The first difference of each file that is, or lies below, a changed dependency."""
-    seen = history.read(root).get(stage.name, history.Run()).inputs
+    seen = last.inputs
     now = [file for file in input_files(stage, root) if _below(file, path)]
     changed = False
     for file in sorted({*now, *(file for file in seen if _below(file, path))}):
-        before = history.former(root, stage.name, file) if seen else _committed(root, file)
+        before = history.former(root, last, file) if seen else _committed(root, file)
         after = (root / file).read_bytes() if (root / file).is_file() else None
         if before != after or (seen and file not in seen):
             changed = True

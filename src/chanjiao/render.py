@@ -131,14 +131,13 @@ def reading_copy(notebook: NotebookNode) -> NotebookNode:
 def write_font(pages: Iterable[str], target: Path) -> None:
     """Write the glyphs that the pages use of Noto Sans SC, so that Chinese shows on every machine.
 
-    The font is read before the first page is asked for: that takes as long as a page, and pages may be in the making.
+    Pages may be in the making still: they are asked for when everything else is ready.
     """
-    from fontTools import subset
+    from fontTools import subset  # takes a while, in which Pandoc can work
 
     options = subset.Options(flavor="woff", notdef_outline=True)
     options.recalc_timestamp = False
     with subset.load_font(str(files("pylopdf_fonts_zh_cn") / "NotoSansSC-Regular.otf"), options) as font:
-        font.ensureDecompiled()
         cut = subset.Subsetter(options)
         cut.populate(text="".join(sorted(set(CHINESE.findall("".join(pages))))))
         cut.subset(font)

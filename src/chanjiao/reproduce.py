@@ -10,8 +10,8 @@ from pathlib import Path
 
 from chanjiao import history
 from chanjiao.lockfile import mend
-from chanjiao.pipeline import CHECK, RENDER, Stage, input_files, read_stages
-from chanjiao.plan import due_stages, status
+from chanjiao.pipeline import CHECK, RENDER, Stage, input_files, read_stages, sha256
+from chanjiao.plan import describe, due_stages, status
 from chanjiao.project import load_params
 
 
@@ -32,7 +32,7 @@ def reproduce(root: Path, scheduler: str | None = None) -> None:
     stages = read_stages(root)
     due = due_stages(stages, set(status(root)))
     if not due:
-        print("Everything is up to date.")
+        print(describe([]), end="")
         return
     before = _inputs(stages, root)
     ours = [name for name in due if due[name].runs_room or due[name].command in STEPS]
@@ -46,26 +46,26 @@ def reproduce(root: Path, scheduler: str | None = None) -> None:
 
 def _compute(due: Mapping[str, Stage], root: Path, scheduler: str | None) -> None:
     rooms = [name for name, stage in due.items() if stage.runs_room]
-    steps = {stage.command: name for name, stage in due.items()}
+    steps = {stage.command: stage for stage in due.values()}
     if CHECK in steps:
-        _step(CHECK, due[steps[CHECK]], root)
+        _step(steps[CHECK], root)
     if rooms:
         from chanjiao.execute import run
 
         run(rooms, root, scheduler)
     if RENDER in steps:
-        _step(RENDER, due[steps[RENDER]], root)
+        _step(steps[RENDER], root)
 
 
-def _step(command: str, stage: Stage, root: Path) -> None:
+def _step(stage: Stage, root: Path) -> None:
     with history.remembered(root, stage.name):
-        done = STEPS[command](root)
+        done = STEPS[stage.command](root)
     print(f"[{stage.place} {stage.name}] {done}", flush=True)
 
 
 def _inputs(stages: Mapping[str, Stage], root: Path) -> dict[str, str]:
     files = {file for stage in stages.values() for file in input_files(stage, root)}
-    return {file: history.sha256(root / file) for file in files}
+    return {file: sha256(root / file) for file in files}
 
 
 def _dvc(root: Path, *words: str) -> None:

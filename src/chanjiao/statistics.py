@@ -156,7 +156,7 @@ def stratified_ratio(
     if lacking:
         return Estimate.missing("ratio", reason=lacking, **_counts(top, bottom))
     rng = np.random.default_rng(seed)
-    weights = [_cluster_weights(len(sizes), rng, draws) for sizes, _ in (top, bottom)]
+    weights = [resample_weights(len(sizes), rng, draws) for sizes, _ in (top, bottom)]
     ratio = _ratio(top, bottom, weights, confidence)
     return ratio.with_(p_value=_permutation_p(top, bottom, rng, draws))
 
@@ -179,7 +179,7 @@ def stratified_ratios(
     lacking = {value: _why_no_ratio(tops[value], bottoms[value]) for value in values}
     rng = np.random.default_rng(seed)
     able = [value for value, why in lacking.items() if not why]
-    weights = [_cluster_weights(len(tables[able[0]][0]), rng, draws) for tables in (tops, bottoms) if able]
+    weights = [resample_weights(len(tables[able[0]][0]), rng, draws) for tables in (tops, bottoms) if able]
     return {
         value: Estimate.missing("ratio", reason=why, **_counts(tops[value], bottoms[value]))
         if why
@@ -246,7 +246,8 @@ def _ratio(top: _Tables, bottom: _Tables, weights: Sequence[np.ndarray], confide
     )
 
 
-def _cluster_weights(clusters: int, rng: np.random.Generator, draws: int) -> np.ndarray:
+def resample_weights(clusters: int, rng: np.random.Generator, draws: int) -> np.ndarray:
+    """Return how often each cluster is drawn in bootstrap resamples with replacement, draws x clusters."""
     return rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=draws).astype(float)
 
 

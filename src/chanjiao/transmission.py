@@ -27,6 +27,7 @@ from chanjiao.statistics import (
     cluster_share,
     expanded_tail,
     percentile_interval,
+    resample_weights,
     stratified_ratio,
     stratified_ratios,
     wilson,
@@ -533,7 +534,7 @@ def _resampled_turnbull(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     lower, upper, n = group["lower"].to_numpy(), group["upper"].to_numpy(), len(group)
     innermost, mass = turnbull(lower, upper)
-    weights = rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(float)
+    weights = resample_weights(n, rng, draws)
     return innermost, mass[0], turnbull(lower, upper, weights, tolerance=1e-4)[1]
 
 

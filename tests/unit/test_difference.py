@@ -55,6 +55,12 @@ def test_other_files_differ_by_line() -> None:
     assert told("claims.yaml", "a\n", "a\nb\n") == " line 2: nothing before, 'b' now"
 
 
+def test_a_long_line_is_shown_where_it_differs() -> None:
+    line = "from chanjiao.statistics import Estimate, Interval, cluster_share, percentile_interval"
+    told_of = told("a.py", line, f"{line}, wilson")
+    assert told_of == " line 1: '… percentile_interval' before, '… percentile_interval, wilson' now"
+
+
 @given(st.sampled_from(["a.csv", "a.ipynb", "a.lock", "a.py"]), st.binary(max_size=40), st.binary(max_size=40))
 def test_any_two_contents_have_a_sentence_on_one_line(file: str, before: bytes, after: bytes) -> None:
     assert "\n" not in first_difference(file, before, after)

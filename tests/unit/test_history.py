@@ -6,6 +6,7 @@ import pytest
 
 from chanjiao import history
 from chanjiao.history import Run
+from chanjiao.pipeline import sha256
 
 
 @pytest.fixture
@@ -20,16 +21,16 @@ def test_seconds_and_inputs_of_the_last_run_are_remembered(root: Path) -> None:
     (root / "a.csv").write_text("changed")
     history.remember(root, "mechanism", {"51": 3}, ["a.csv"])
     run = history.read(root)["mechanism"]
-    assert run == Run({"50": 8.2, "51": 3}, {"a.csv": history.sha256(root / "a.csv")})
+    assert run == Run({"50": 8.2, "51": 3}, {"a.csv": sha256(root / "a.csv")})
 
 
 def test_an_input_is_given_back_as_the_run_saw_it_as_long_as_a_stage_needs_it(root: Path) -> None:
     history.remember(root, "mechanism", {}, ["a.csv"])
     history.remember(root, "cases", {}, ["a.csv", "b.csv"])
     (root / "a.csv").write_text("changed")
-    assert history.former(root, "mechanism", "a.csv") == b"one"
-    assert history.former(root, "mechanism", "b.csv") is None
-    assert history.former(root, "cases", "b.csv") == b"two"
+    assert history.former(root, history.read(root)["mechanism"], "a.csv") == b"one"
+    assert history.former(root, history.read(root)["mechanism"], "b.csv") is None
+    assert history.former(root, history.read(root)["cases"], "b.csv") == b"two"
     history.remember(root, "mechanism", {}, ["a.csv"])
     history.remember(root, "cases", {}, ["a.csv"])
     assert [path.read_text() for path in (root / history.INPUTS).iterdir()] == ["changed"]
@@ -38,8 +39,8 @@ def test_an_input_is_given_back_as_the_run_saw_it_as_long_as_a_stage_needs_it(ro
 def test_a_large_input_is_known_by_its_fingerprint_alone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "LARGEST", 2)
     history.remember(root, "mechanism", {}, ["a.csv"])
-    assert history.read(root)["mechanism"].inputs["a.csv"] == history.sha256(root / "a.csv")
-    assert history.former(root, "mechanism", "a.csv") is None
+    assert history.read(root)["mechanism"].inputs["a.csv"] == sha256(root / "a.csv")
+    assert history.former(root, history.read(root)["mechanism"], "a.csv") is None
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"mechanism": 1}', '{"mechanism": {"speed": 1}}'])

@@ -13,7 +13,7 @@ from toy import SOURCE, notebook, put
 
 from chanjiao import execute, preload
 from chanjiao.bundles import extract
-from chanjiao.execute import execute_all, plan
+from chanjiao.execute import execute_all, jobs_of
 from chanjiao.pipeline import room_stage
 from chanjiao.project import load_params
 
@@ -34,7 +34,7 @@ WAIT = "import os, pathlib, time\npathlib.Path('running').write_text(str(os.getp
 
 def values(root: Path, *sources: str) -> dict[str, object]:
     put(root, notebook(*sources))
-    (outcome,) = execute_all(plan(room_stage("toy", root), root))
+    (outcome,) = execute_all(jobs_of(room_stage("toy", root), root))
     return {key: kept["value"] for key, kept in extract(outcome.notebook, "03_toy").results.items()}
 
 

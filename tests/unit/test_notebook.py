@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nbformat import NotebookNode
 from toy import SHOW_FIGURE, SHOW_TABLE, SHOW_VERDICTS, cell, notebook, put
 
-from chanjiao.execute import plan
+from chanjiao.execute import jobs_of
 from chanjiao.notebook import ERROR_MARKER, INJECTED, Job, complaint, execute, kernel_environment, normalise
 from chanjiao.pipeline import room_stage
 
@@ -31,7 +31,7 @@ FAILURES = {
 
 def job(root: Path, *sources: str) -> Job:
     put(root, notebook(*sources))
-    return plan(room_stage("toy", root), root)[0]
+    return jobs_of(room_stage("toy", root), root)[0]
 
 
 def executed(root: Path, way: str, *sources: str) -> NotebookNode:

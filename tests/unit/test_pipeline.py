@@ -47,7 +47,6 @@ STAGE = Stage(
         "data/processed/coding",
         "data/processed/operation",
     ),
-    ("data/processed/mechanism",),
     frozenset({"check", "coding"}),
     national=False,
 )
@@ -67,7 +66,6 @@ def test_a_stage_knows_its_place_its_inputs_and_whether_it_is_national(root: Pat
         place="3/3",
         command="python -m chanjiao run mechanism",
         dependencies=("data/raw/sources.csv", "data/processed/coding"),
-        outputs=("data/processed/mechanism",),
         upstream=frozenset({"coding"}),
         national=False,
     )
@@ -77,6 +75,15 @@ def test_a_stage_knows_its_place_its_inputs_and_whether_it_is_national(root: Pat
         ("coding", True),
         ("mechanism", True),
     ]
+
+
+def test_stages_may_be_written_in_the_other_forms_of_dvc(root: Path) -> None:
+    with (root / "dvc.yaml").open("a") as file:
+        file.write("  own: {cmd: [make a, make b], deps: [data/processed/mechanism], outs: [a: {cache: false}]}\n")
+        file.write("  last: {cmd: make c, deps: [a]}\n")
+    stages = read_stages(root)
+    assert stages["own"].upstream == {"mechanism"} and not stages["own"].runs_room
+    assert stages["last"].upstream == {"own"} and stages["last"].dependencies == ("a",)
 
 
 def test_input_files_are_those_that_no_stage_makes(root: Path) -> None:
