@@ -162,11 +162,12 @@ def draw_interval(axis: Axes, place: float, row: Mapping[Any, Any]) -> None:
 
 
 def to_svg(figure: Figure) -> str:
-    """SVG text without date, creator or random ids."""
+    """SVG text without date, creator or random ids; everything in the figure then keeps the place it has here."""
     buffer = io.StringIO()
     # Here and below not by `savefig`, which draws everything twice, the first time for nothing.
     figure.dpi = IMAGE_DPI
     FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
+    figure.set_layout_engine("none")  # a second drawing need not look for the places again
     return _with_stable_ids(re.sub(r"\s+$", "", buffer.getvalue(), flags=re.MULTILINE) + "\n")
 
 

@@ -32,7 +32,7 @@ class MissingInputError(FileNotFoundError):
 class Stage:
     """A stage of `dvc.yaml`: its place among all, its command, what it declares to read, and the stages it reads from.
 
-    One that does not use `provinces` is national.
+    One that does not use `provinces` is national; one that is frozen (`dvc freeze`) runs only when it is thawed.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Stage:
     dependencies: tuple[str, ...]
     upstream: frozenset[str]
     national: bool
+    frozen: bool = False
 
     @property
     def runs_room(self) -> bool:
@@ -61,6 +62,7 @@ def read_stages(root: Path) -> dict[str, Stage]:
             dependencies=reads[name],
             upstream=frozenset(makers[path] for path in reads[name] if path in makers),
             national="provinces" not in stage.get("params", []),
+            frozen=bool(stage.get("frozen")),
         )
         for number, (name, stage) in enumerate(declared.items(), start=1)
     }

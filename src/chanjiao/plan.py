@@ -60,6 +60,8 @@ def due_stages(stages: Mapping[str, Stage], stale: set[str]) -> dict[str, Stage]
     """
     due: dict[str, Stage] = {}
     for name, stage in stages.items():
+        if stage.frozen:
+            continue
         if name in stale or any(due[one].command != CHECK for one in stage.upstream & set(due)):
             due[name] = stage
     return due

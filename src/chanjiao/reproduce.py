@@ -35,11 +35,13 @@ def reproduce(root: Path, scheduler: str | None = None) -> None:
         print(describe([]), end="")
         return
     before = _inputs(stages, root)
-    ours = [name for name in due if due[name].runs_room or due[name].command in STEPS]
+    ours = [name for name, stage in due.items() if _is_ours(stage)]
     _compute({name: due[name] for name in ours}, root, scheduler)
     if _inputs(stages, root) != before:
         raise ReproduceError("An input was changed during the run; do run `make repro` again, which computes the rest")
-    _dvc(root, "commit", "--quiet", "--force", *ours)
+    # DVC reads and writes dvc.lock anew for every name, half a second each, and once for the whole pipeline.
+    whole = all(_is_ours(stage) and not stage.frozen for stage in stages.values())
+    _dvc(root, "commit", "--quiet", "--force", *([] if whole else ours))
     if len(ours) < len(due):  # a stage that somebody added, with a command of its own
         _dvc(root, "repro")
 
@@ -55,6 +57,10 @@ def _compute(due: Mapping[str, Stage], root: Path, scheduler: str | None) -> Non
         run(rooms, root, scheduler)
     if RENDER in steps:
         _step(steps[RENDER], root)
+
+
+def _is_ours(stage: Stage) -> bool:
+    return stage.runs_room or stage.command in STEPS
 
 
 def _step(stage: Stage, root: Path) -> None:

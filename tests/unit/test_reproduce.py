@@ -71,6 +71,19 @@ def test_a_stage_with_a_command_of_its_own_is_run_by_dvc(computed: Path) -> None
     assert status(computed) == {}
 
 
+def test_a_frozen_stage_stays_as_it_is(computed: Path) -> None:
+    pipeline = yaml.safe_load((computed / "dvc.yaml").read_text())
+    pipeline["stages"]["above"]["frozen"] = True
+    (computed / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+    locked = yaml.safe_load((computed / "dvc.lock").read_text())["stages"]
+    (computed / "params.yaml").write_text((computed / "params.yaml").read_text().replace("50", "51"))
+    change(computed, "src/toy.py", "2", "3")
+    assert list(due_stages(read_stages(computed), {"above", "toy"})) == ["toy"]
+    reproduce.reproduce(computed)
+    after = yaml.safe_load((computed / "dvc.lock").read_text())["stages"]
+    assert after["above"] == locked["above"] and after["toy"] != locked["toy"]
+
+
 def test_a_cut_lock_file_is_mended(computed: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (computed / "dvc.lock").write_text("schema: '2.0'\nstages:\n  check:\n    cmd: [")
     (computed / "data/processed/check/passed.txt").unlink()
