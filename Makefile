@@ -33,8 +33,7 @@ lab: .venv/installed ## open the notebooks in JupyterLab
 
 bench: speed simulate ## all benchmarks: how fast the pipeline is, and how far its intervals and rules can be trusted
 
-speed: .venv/installed ## time the pipeline against plain tools and print a table of ratios (about a quarter of an hour)
-	@$(PIP) install --require-hashes -r requirements-lab.lock
+speed: .venv/installed ## time the pipeline against plain tools and print a table of ratios (about twenty minutes)
 	@python benchmarks/speed.py
 
 simulate: .venv/installed ## simulate how far intervals and rules can be trusted (some minutes); rewrites benchmarks/*.csv

@@ -30,6 +30,7 @@ KERNEL_BYTES = 400 * 2**20  # what a kernel of the rooms needs at most, measured
 # What kernels import beside the heads of notebooks: themselves, and what figures and tables import when first shown.
 BESIDE_IMPORTS = (
     "ipykernel.kernelapp",
+    "ipykernel.debugger",
     "pandas.io.formats.csvs",
     "pandas.io.formats.html",
     "pylopdf_fonts_zh_cn",

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from runs import ROOT
 
 LOCKS = ["requirements.lock", "requirements-build.lock", "requirements-lab.lock"]
@@ -24,7 +26,7 @@ def pins(lock: str) -> dict[str, str]:
 
 
 def wanted(*groups: list[str]) -> set[str]:
-    return {re.split("[<>=]", name)[0] for group in groups for name in group}
+    return {canonicalize_name(Requirement(line).name) for group in groups for line in group}
 
 
 @pytest.mark.parametrize("lock", LOCKS)
