@@ -1,4 +1,4 @@
-"""The command line: `repro` and `plan` for a whole run, `check`, `run` and `render`, its steps, `gaps` for a reader.
+"""The command line: `repro` and `plan` for a whole run; `check`, `evidence`, `run` and `render`, its steps; `gaps`.
 
 What goes wrong is told in plain sentences on stderr, and the exit code is 1 (2 for a wrong command).
 """
@@ -42,6 +42,8 @@ def parser() -> argparse.ArgumentParser:
     plan.set_defaults(carry_out=_plan)
     check = commands.add_parser("check", help="check the raw tables and params.yaml, and list every problem")
     check.set_defaults(carry_out=_check)
+    evidence = commands.add_parser("evidence", help="make the pages that show the raw tables, codes and codebooks")
+    evidence.set_defaults(carry_out=_evidence)
     run = commands.add_parser("run", help="execute the notebooks of rooms for every province of params.yaml")
     run.add_argument("rooms", nargs="+", metavar="ROOM", help="a stage of dvc.yaml, such as mechanism")
     run.set_defaults(carry_out=_run)
@@ -81,6 +83,14 @@ def _check(root: Path, options: argparse.Namespace) -> None:
 
     with history.remembered(root, "check"):
         print(confirm(root))
+
+
+def _evidence(root: Path, options: argparse.Namespace) -> None:
+    from chanjiao import history
+    from chanjiao.evidence import write
+
+    with history.remembered(root, "evidence"):
+        write(root)
 
 
 def _repro(root: Path, options: argparse.Namespace) -> None:

@@ -16,7 +16,9 @@ from chanjiao.project import near_miss
 
 PIPELINE_FILE = "dvc.yaml"
 PROCESSED = "data/processed"
-CHECK, RENDER = "python -m chanjiao check", "python -m chanjiao render"  # the commands that run no room
+EVIDENCE_PAGES = f"{PROCESSED}/evidence"
+# The commands that run no room.
+CHECK, EVIDENCE, RENDER = (f"python -m chanjiao {verb}" for verb in ("check", "evidence", "render"))
 NATION = "00"  # the code under which a national room runs
 
 

@@ -6,28 +6,27 @@ Pandoc (from the wheel that carries it) renders; paper/filters/paper.lua puts in
 import base64
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 
 import nbformat
 import pypandoc
 from nbformat import NotebookNode
 
+from chanjiao import font
 from chanjiao.bundles import extract, to_json
-from chanjiao.pipeline import NATION, PROCESSED
+from chanjiao.pipeline import EVIDENCE_PAGES, NATION, PROCESSED
 from chanjiao.project import load_params
 
 HTML = ["--to=html5", "--standalone", "--fail-if-warnings", "--mathml", "--toc", "--toc-depth=2"]
-ARTICLE = ["--from=markdown", "--css=style.css", "--number-sections", "--section-divs"]
-ARTICLE += ["--lua-filter=filters/paper.lua", "--citeproc"]
-CHAPTER = ["--from=ipynb", "--css=../style.css", "--lua-filter=filters/notebook.lua", "--metadata=lang:en"]
-CHINESE = re.compile("[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
+ARTICLE = ["--from=markdown", "--css=font.css", "--css=style.css", "--number-sections", "--section-divs"]
+ARTICLE += ["--lua-filter=filters/paper.lua", "--citeproc", "--include-before-body=templates/pages.html"]
+CHAPTER = ["--from=ipynb", "--css=../font.css", "--css=../style.css", "--metadata=lang:en"]
+CHAPTER += ["--lua-filter=filters/notebook.lua"]
 
 
 class RenderError(RuntimeError):
@@ -47,10 +46,12 @@ def render(root: Path) -> Path:
     fresh.mkdir()
     try:
         names = gather(root, load_params(root).provinces[0])
-        shutil.copy(paper / "style" / "style.css", fresh / "style.css")
+        for file in sorted((paper / "style").iterdir()):
+            shutil.copy(file, fresh / file.name)
+        shutil.copytree(root / EVIDENCE_PAGES, fresh / "evidence")
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             pages = write_pages(pool, paper, names, fresh)
-            write_font((page.result() for page in pages), fresh)
+            font.write((page.result() for page in pages), fresh)
         shutil.rmtree(target, ignore_errors=True)
         fresh.rename(target)
     finally:
@@ -126,22 +127,6 @@ def reading_copy(notebook: NotebookNode) -> NotebookNode:
                 elif kind.startswith("image/"):
                     output["data"][kind] = ""
     return notebook
-
-
-def write_font(pages: Iterable[str], target: Path) -> None:
-    """Write the glyphs that the pages use of Noto Sans SC, so that Chinese shows on every machine.
-
-    Pages may be in the making still: they are asked for when everything else is ready.
-    """
-    from fontTools import subset  # takes a while, in which Pandoc can work
-
-    options = subset.Options(flavor="woff", notdef_outline=True)
-    options.recalc_timestamp = False
-    with subset.load_font(str(files("pylopdf_fonts_zh_cn") / "NotoSansSC-Regular.otf"), options) as font:
-        cut = subset.Subsetter(options)
-        cut.populate(text="".join(sorted(set(CHINESE.findall("".join(pages))))))
-        cut.subset(font)
-        subset.save_font(font, str(target / "noto-sans-sc.woff"), options)
 
 
 def _pandoc(program: str, paper: Path, source: str, page: Path, options: list[str], text: str | None = None) -> str:

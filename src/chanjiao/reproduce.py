@@ -10,7 +10,7 @@ from pathlib import Path
 
 from chanjiao import history
 from chanjiao.lockfile import mend
-from chanjiao.pipeline import CHECK, RENDER, Stage, input_files, read_stages, sha256
+from chanjiao.pipeline import CHECK, EVIDENCE, RENDER, Stage, input_files, read_stages, sha256
 from chanjiao.plan import describe, due_stages, status
 from chanjiao.project import load_params
 
@@ -49,8 +49,9 @@ def reproduce(root: Path, scheduler: str | None = None) -> None:
 def _compute(due: Mapping[str, Stage], root: Path, scheduler: str | None) -> None:
     rooms = [name for name, stage in due.items() if stage.runs_room]
     steps = {stage.command: stage for stage in due.values()}
-    if CHECK in steps:
-        _step(steps[CHECK], root)
+    for command in (CHECK, EVIDENCE):
+        if command in steps:
+            _step(steps[command], root)
     if rooms:
         from chanjiao.execute import run
 
@@ -87,10 +88,16 @@ def _checked(root: Path) -> str:
     return confirm(root)
 
 
+def _shown(root: Path) -> str:
+    from chanjiao.evidence import write
+
+    return f"{write(root).relative_to(root)} is written"
+
+
 def _rendered(root: Path) -> str:
     from chanjiao.render import render
 
     return f"{render(root).relative_to(root)} is written"
 
 
-STEPS: dict[str, Callable[[Path], str]] = {CHECK: _checked, RENDER: _rendered}
+STEPS: dict[str, Callable[[Path], str]] = {CHECK: _checked, EVIDENCE: _shown, RENDER: _rendered}

@@ -7,13 +7,14 @@ from pathlib import Path
 import chromium
 import pytest
 
+from chanjiao import evidence
 from chanjiao.project import load_params
 from chanjiao.render import render
 
 ROOT = Path(__file__).parents[2]
 NATION = "00"
-SOURCES = ("params.yaml", "paper/manuscript.qmd", "paper/references.bib", "data/raw/provinces.csv")
-FOLDERS = ("notebooks", "paper/filters", "paper/style")
+SOURCES = ("params.yaml", "paper/manuscript.qmd", "paper/references.bib")
+FOLDERS = ("data/raw", "docs/codebooks", "notebooks", "paper/filters", "paper/style", "paper/templates")
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +31,7 @@ def project(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         room = Path("data", "processed", notebook.stem.partition("_")[2])
         computed = next(room / code for code in (province, NATION) if (finished / room / code).is_dir())
         shutil.copytree(finished / computed, target / computed)
+    evidence.write(target)
     return target
 
 

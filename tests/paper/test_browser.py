@@ -7,6 +7,8 @@ from chromium import SIZES, Browser
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PAGES = ["index.html", *(f"notebooks/{path.stem}.html" for path in sorted(NOTEBOOKS.glob("*.ipynb")))]
+PAGES += [f"evidence/{name}.html" for name in ("index", "programmes", "codebook_cooperation")]
+LARGE = [f"evidence/{name}.html" for name in ("province_statistics", "cooperation_codes", "sources")]
 
 STICKING_OUT = """[...document.querySelectorAll("body *")].filter(element => {
     if (element.getBoundingClientRect().right <= document.documentElement.clientWidth + 1) return false;
@@ -27,7 +29,7 @@ CHINESE = r"""(() => {
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("place", PAGES)
+@pytest.mark.parametrize("place", PAGES + LARGE)
 def test_a_page_fits_its_window_and_misses_nothing(page: Path, browser: Browser, place: str, size: str) -> None:
     browser.open(page.parent / place, size)
     assert browser.ask("window.innerWidth") == SIZES[size][0], browser.ask(STICKING_OUT)

@@ -15,7 +15,7 @@ STAGES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text
 NOTEBOOKS = {path.stem.partition("_")[2]: path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
 ROOMS = sorted(name for name, stage in STAGES.items() if stage["cmd"].startswith("python -m chanjiao run"))
 NATIONAL = {"coding", "literature"}  # they run once, for the nation
-VERBS = {"_repro", "_plan", "_check", "_run", "_render", "_gaps"}
+VERBS = {"_repro", "_plan", "_check", "_evidence", "_run", "_render", "_gaps"}
 FILES = {"claims.yaml", "benchmarks/coverage.csv", "benchmarks/errors.csv"}  # what a notebook reads by name
 
 
@@ -127,8 +127,8 @@ def test_no_module_of_a_room_loads_tables_by_itself() -> None:
         assert "tables" not in imported(module(room)), room
 
 
-@pytest.mark.parametrize("stage", ["check", "paper"])
-def test_check_and_paper_declare_exactly_the_modules_they_import(stage: str) -> None:
+@pytest.mark.parametrize("stage", ["check", "evidence", "paper"])
+def test_check_evidence_and_paper_declare_exactly_the_modules_they_import(stage: str) -> None:
     verb = STAGES[stage]["cmd"].split()[-1]
     declared = {name for name in STAGES[stage]["deps"] if name.startswith("src/")}
     assert declared == package_files(command(verb))
@@ -140,8 +140,14 @@ def test_the_check_reads_all_raw_tables_and_the_settings() -> None:
     assert sorted(STAGES["check"]["params"]) == ["confidence", "language", "provinces", "seed"]
 
 
-def test_the_paper_reads_every_room() -> None:
-    assert {f"data/processed/{room}" for room in ROOMS} <= set(STAGES["paper"]["deps"])
+def test_the_evidence_reads_all_raw_tables_and_what_shows_them() -> None:
+    shown = {"docs/codebooks", "paper/filters/codebook.lua", "paper/style/font.css", "paper/templates"}
+    read = {name for name in STAGES["evidence"]["deps"] if not name.startswith("src/")}
+    assert read == shown | {"data/processed/check", "data/raw", "requirements.lock"}
+
+
+def test_the_paper_reads_every_room_and_the_evidence() -> None:
+    assert {f"data/processed/{room}" for room in [*ROOMS, "evidence"]} <= set(STAGES["paper"]["deps"])
 
 
 def test_every_declared_dependency_is_a_file_or_made_by_a_stage() -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from fontTools.ttLib import TTFont
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -91,8 +90,11 @@ def root(tmp_path: Path) -> Path:
     compute(root, "01_alpha", "00", new_notebook(cells=[recorded("alpha.works", 151)]))
     compute(root, "02_beta", "50", chapter("beta.events", 82))
     compute(root, "02_beta", "51", chapter("beta.events", 17))
-    for name in ("filters", "style"):
+    for name in ("filters", "style", "templates"):
         shutil.copytree(PAPER / name, root / "paper" / name)
+    evidence = root / "data" / "processed" / "evidence"
+    evidence.mkdir()
+    (evidence / "index.html").write_text("<title>Evidence</title>", encoding="utf-8")
     (root / "params.yaml").write_text(PARAMS, encoding="utf-8")
     (root / "paper" / "manuscript.qmd").write_text(MANUSCRIPT, encoding="utf-8")
     (root / "paper" / "references.bib").write_text(REFERENCES, encoding="utf-8")
@@ -157,7 +159,8 @@ def test_the_folder_holds_article_chapters_figures_and_their_data(root: Path) ->
     assert page == root / "paper" / "_manuscript" / "index.html"
     figure = [f"figures/fig-beta-depth.{kind}" for kind in ("csv", "png", "svg")]
     chapters = [f"notebooks/{name}.{kind}" for name in ("01_alpha", "02_beta") for kind in ("html", "ipynb")]
-    assert sorted(contents(page.parent)) == sorted([*figure, *chapters, "index.html", "noto-sans-sc.woff", "style.css"])
+    beside = ["evidence/index.html", "font.css", "index.html", "noto-sans-sc.woff", "style.css", "table.js"]
+    assert sorted(contents(page.parent)) == sorted([*figure, *chapters, *beside])
 
 
 def test_figures_are_written_as_the_notebook_shows_them(tmp_path: Path) -> None:
@@ -177,7 +180,7 @@ def test_a_chapter_is_a_page_for_people(root: Path) -> None:
     assert 'id="numbers"' in html and "beta.events = 82 events" in words
     assert 'src="../figures/fig-beta-depth.svg"' in html and 'alt="One dot."' in html
     assert "Depth of events." in words and "<caption>" in html and "Forms." in words
-    assert html.count('rel="stylesheet"') == 1 and 'href="../style.css"' in html
+    assert re.findall(r'rel="stylesheet" href="([^"]*)"', html) == ["../font.css", "../style.css"]
     assert '<a href="../index.html">Back to the article</a>' in html
 
 
@@ -199,31 +202,6 @@ def test_a_reading_copy_lacks_bundles_for_machines_and_content_of_pictures_and_n
     assert bundled < {kind for kind, _ in complete}
     kept = [(kind, "" if kind.startswith("image/") else content) for kind, content in complete if kind not in bundled]
     assert outputs(render.reading_copy(chapter("beta.events", 82))) == kept
-
-
-# The font ----------------------------------------------------------------------------------------------------------
-
-
-def font_of(folder: Path, *pages: str) -> bytes:
-    """The bytes of the font for some pages."""
-    render.write_font(pages, folder)
-    return (folder / "noto-sans-sc.woff").read_bytes()
-
-
-def test_the_font_holds_only_the_characters_of_the_pages(tmp_path: Path) -> None:
-    font_of(tmp_path, "<p>双师型（教师）</p>", "<p>Latin 产教融合, 产教。</p>")
-    covered = TTFont(tmp_path / "noto-sans-sc.woff").getBestCmap()
-    assert {chr(code) for code in covered} == set("双师型（教师）产融合。")
-
-
-def test_the_font_is_the_same_bytes_every_time(tmp_path: Path) -> None:
-    first = font_of(tmp_path, "产教融合")
-    assert font_of(tmp_path, "合融教产") == first != font_of(tmp_path, "产教")
-
-
-def test_pages_without_chinese_get_a_font_without_characters(tmp_path: Path) -> None:
-    font_of(tmp_path, "Only Latin.")
-    assert not TTFont(tmp_path / "noto-sans-sc.woff").getBestCmap()
 
 
 # Again, and when it fails ------------------------------------------------------------------------------------------
