@@ -161,7 +161,7 @@ def test_a_changed_table_calls_only_for_the_notebooks_that_read_it(again: Path, 
     path = again / f"data/raw/{table}.csv"
     path.write_text(path.read_text(encoding="utf-8").rstrip("\n"), encoding="utf-8")
     status = command(again, "python", "-m", "dvc", "status", "--json", PYTHONPATH=str(again / "src"))
-    assert set(json.loads(status.stdout)) == {"check"} | stages
+    assert set(json.loads(status.stdout)) == {"check", "evidence"} | stages
 
 
 def test_prose_of_a_notebook_reaches_the_paper_and_executes_nothing(again: Path) -> None:
