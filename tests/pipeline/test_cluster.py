@@ -14,7 +14,8 @@ from toy import PARAMS, SHOW_FIGURE, SHOW_TABLE, SHOW_VERDICTS, SOURCE, files_be
 from chanjiao import execute
 from chanjiao.execute import ExecutionError
 
-WHERE = "import os, pathlib\npathlib.Path(f'worker-{province}').write_text(str(os.getppid()))"
+# Assigned, since a cell shows its last expression: the number of digits, which differs between processes.
+WHERE = "import os, pathlib\nsize = pathlib.Path(f'worker-{province}').write_text(str(os.getppid()))"
 
 
 @pytest.fixture
