@@ -8,7 +8,7 @@ import csv
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -54,7 +54,7 @@ class Table:
 
     description: Mapping[str, Any]
     records: list[Record]
-    by_key: dict[tuple[str, ...], Record] = field(default_factory=dict)
+    by_key: dict[tuple[str, ...], Record]
 
     @property
     def name(self) -> str:
@@ -117,33 +117,15 @@ def is_web_address(text: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
-class References:
-    """Where the cells of raw tables lead: to a row of another table or of the same."""
-
-    def __init__(self, tables: Mapping[str, Table]) -> None:
-        self._tables = tables
-
-    def of(self, table: Table) -> dict[str, Table]:
-        """The columns of `table` that hold the key of a row, each with the table of that row, its source first."""
-        found = {}
-        for key in table.description["schema"].get("foreignKeys", []):
-            fields, reference = names_of(key["fields"]), key["reference"]
-            other = self._tables[reference["resource"] or table.name]
-            if len(fields) == 1 and names_of(reference["fields"]) == other.key:
-                found[fields[0]] = other
-        return dict(sorted(found.items(), key=lambda item: item[1].name != SOURCES))
-
-    def facet(self, table: Table, record: Record, name: str) -> str:
-        """What a row says of its province or of its source, itself or by the first row it refers to that does."""
-        own = record.get("province_code" if name == "province" else name, "")
-        if own:
-            return own
-        for column, other in self.of(table).items():
-            referred = other.by_key.get((record[column],)) if other is not table else None
-            found = self.facet(other, referred, name) if referred else ""
-            if found:
-                return found
-        return ""
+def references(table: Table, tables: Mapping[str, Table]) -> dict[str, Table]:
+    """Return the columns of a table that hold the key of a row, each with the table of that row, its source first."""
+    found = {}
+    for key in table.description["schema"].get("foreignKeys", []):
+        fields, reference = names_of(key["fields"]), key["reference"]
+        other = tables[reference["resource"] or table.name]
+        if len(fields) == 1 and names_of(reference["fields"]) == other.key:
+            found[fields[0]] = other
+    return dict(sorted(found.items(), key=lambda item: item[1].name != SOURCES))
 
 
 class Pages:
@@ -152,7 +134,7 @@ class Pages:
     def __init__(self, root: Path, folder: Path) -> None:
         self._root, self._folder = root, folder
         self._tables = read(root)
-        self._references = References(self._tables)
+        self._references = {name: references(table, self._tables) for name, table in self._tables.items()}
         self._package = package(root)
         self._templates = Environment(
             loader=FileSystemLoader(root / TEMPLATES), autoescape=True, undefined=StrictUndefined,
@@ -185,16 +167,28 @@ class Pages:
         }  # fmt: skip
 
     def _rows(self, table: Table) -> Iterator[Row]:
-        references = self._references.of(table)
+        leads = self._references[table.name]
         for record in table.records:
-            cells = [self._cell(record[column], references.get(column), table) for column in table.columns]
+            cells = [self._cell(record[column], leads.get(column), table) for column in table.columns]
             yield Row(anchor(table, record), cells, self._facets(table, record))
 
     def _facets(self, table: Table, record: Record) -> dict[str, str]:
-        found = {name: self._references.facet(table, record, name) for name in FACETS}
+        found = {name: self._facet(table, record, name) for name in FACETS}
         province = self._tables["provinces"].by_key.get((found["province"],))
         found["province"] = province["name_en"] if province else ""
         return {name: value for name, value in found.items() if value}
+
+    def _facet(self, table: Table, record: Record, name: str) -> str:
+        """What a row says of its province or of its source, itself or by the first row it refers to that does."""
+        own = record.get("province_code" if name == "province" else name, "")
+        if own:
+            return own
+        for column, other in self._references[table.name].items():
+            referred = other.by_key.get((record[column],)) if other is not table else None
+            found = self._facet(other, referred, name) if referred else ""
+            if found:
+                return found
+        return ""
 
     def _cell(self, text: str, other: Table | None, table: Table) -> Cell:
         referred = other.by_key.get((text,)) if other else None
